@@ -1,0 +1,3 @@
+from heaptui.cli.main import main
+
+main()

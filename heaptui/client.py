@@ -1,0 +1,314 @@
+"""An operator's connection: calls, and one stream that reconnects by itself.
+
+A supervisor may be replaced at any moment (detached, crashed, upgraded). A call that finds none
+waits through the hand-over; the stream says that it is `Down` and goes on with a fresh picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import socket
+import struct
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from heaptui import protocol
+from heaptui.errors import FAMILY, HeaptuiError, Refused, Unreachable
+from heaptui.model import AttemptRecord, Detail, Host, Row, Series, TaskSpec
+from heaptui.paths import StateDir
+from heaptui.protocol import Bye, Change, Picture, Pong, Reply
+
+HAND_OVER_S = 3.0
+"""Seconds within which another supervisor takes over from one that went."""
+
+_RETRY_S = 0.05
+
+
+class Down(Struct, frozen=True):
+    """The stream is interrupted; it goes on by itself. `why` for the screen."""
+
+    why: str
+
+
+Update = Picture | Change | Down
+
+
+class Operator(Protocol):
+    """What the app and the commands may ask of a supervisor, wherever it lives."""
+
+    async def submit(self, specs: list[TaskSpec], environment: dict[str, str]) -> list[str]: ...
+    async def tasks(self, *, all: bool = False) -> list[Row]: ...
+    async def show(self, task: str, events: int = 200) -> Detail: ...
+    async def history(self, limit: int = 100, match: str = "") -> list[AttemptRecord]: ...
+    async def series(self, task: str, span_s: float = 1800) -> Series: ...
+    async def stop(
+        self,
+        tasks: Sequence[str],
+        *,
+        attempts: Sequence[int] | None = None,
+        now: bool = False,
+        grace_s: float | None = None,
+    ) -> list[Row]: ...
+    async def retry(self, tasks: Sequence[str]) -> list[Row]: ...
+    async def forget(self, tasks: Sequence[str]) -> int: ...
+    async def dispatch(
+        self, *, paused: bool | None = None, concurrency: int | None = None
+    ) -> Host: ...
+    async def settled(self, tasks: Sequence[str]) -> list[Row]: ...
+    async def leave(self) -> None: ...
+    async def ping(self) -> Pong: ...
+    def watch(self) -> AsyncIterator[Update]: ...
+
+
+class _Wire:
+    """One connection: replies by sequence number, everything else into a bounded stream."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._seq = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self.stream: asyncio.Queue[Picture | Change | None] = asyncio.Queue(maxsize=64)
+        self.why = "the supervisor went away"
+        self.closed = False
+        self._pump = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        try:
+            while line := await self._reader.readline():
+                message = protocol.decode_downstream(line)
+                match message:
+                    case Reply():
+                        self._settle(message)
+                    case Picture() | Change():
+                        # a stalled reader stops reading here: the socket fills, the server skips
+                        await self.stream.put(message)
+                    case Bye(reason):
+                        self.why = reason
+        except (OSError, ValueError, msgspec.DecodeError) as error:
+            self.why = f"the connection broke: {error}"
+        finally:
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(ConnectionResetError(self.why))
+            self._waiting.clear()
+            with suppress(asyncio.QueueFull):
+                self.stream.put_nowait(None)
+            self.closed = True
+            self._writer.close()
+
+    def _settle(self, reply: Reply) -> None:
+        future = self._waiting.pop(reply.seq, None)
+        if future is None or future.done():
+            return
+        if reply.fault is None:
+            future.set_result(bytes(reply.answer))
+        else:
+            kind = FAMILY.get(reply.fault.kind, HeaptuiError)
+            future.set_exception(kind(reply.fault.what, reply.fault.remedy))
+
+    async def call(self, request: Any) -> Any:
+        if self.closed:
+            raise ConnectionResetError(self.why)
+        seq = next(self._seq)
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[seq] = future
+        try:
+            self._writer.write(protocol.encode(protocol.Call(seq, request)) + b"\n")
+            await self._writer.drain()
+            raw = await future
+        finally:
+            self._waiting.pop(seq, None)
+        shape = protocol.CALLS[type(request)]
+        return None if shape is None else msgspec.json.decode(raw, type=shape)
+
+    async def close(self) -> None:
+        self._pump.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._pump
+
+
+def peer_uid(connection: socket.socket) -> int | None:
+    """The user on the other end of a unix socket, None where the system does not tell."""
+    if hasattr(socket, "SO_PEERCRED"):
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return int(struct.unpack("3i", raw)[1])
+    return None
+
+
+class Client:
+    """An `Operator` over the socket of a state directory.
+
+    Reconnects for up to `patience_s` seconds per call. Use `async with Client(state, "ps")`.
+    """
+
+    def __init__(self, state: StateDir, name: str, patience_s: float = HAND_OVER_S) -> None:
+        self._path = state.socket("supervisor")
+        self._name = name
+        self._patience_s = patience_s
+        self._wire: _Wire | None = None
+        self._connecting = asyncio.Lock()
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            await wire.close()
+
+    async def _open(self) -> _Wire:
+        reader, writer = await asyncio.open_unix_connection(
+            os.fspath(self._path), limit=protocol.LINE_MAX
+        )
+        uid = peer_uid(writer.get_extra_info("socket"))
+        if uid not in (None, os.getuid()):
+            writer.close()
+            raise Refused(
+                f"The socket {self._path} is served by another user (uid {uid}).",
+                "Name a state directory of your own with --state DIR or HEAPTUI_STATE.",
+            )
+        wire = _Wire(reader, writer)
+        try:
+            await wire.call(protocol.Hello(self._name))
+        except BaseException:
+            await wire.close()
+            raise
+        return wire
+
+    async def _connected(self, deadline: float) -> _Wire:
+        async with self._connecting:
+            while self._wire is None or self._wire.closed:
+                try:
+                    self._wire = await self._open()
+                except (OSError, EOFError) as error:
+                    if time.monotonic() >= deadline:
+                        raise Unreachable(
+                            f"No supervisor answers at {self._path}.",
+                            "Start one: `heaptui` opens the screen, `heaptui serve` runs without.",
+                        ) from error
+                    await asyncio.sleep(_RETRY_S)
+            return self._wire
+
+    async def _call(self, request: Any) -> Any:
+        """Sends it again when the supervisor was replaced meanwhile: every call but a submission
+        may be repeated without harm, and a submission carries its own ids."""
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            wire = await self._connected(deadline)
+            try:
+                return await wire.call(request)
+            except (ConnectionError, BrokenPipeError) as error:
+                if time.monotonic() >= deadline:
+                    raise Unreachable(
+                        f"The supervisor went away and none took over: {error}.",
+                        "Run `heaptui doctor`, then the command again.",
+                    ) from error
+                deadline = max(deadline, time.monotonic() + self._patience_s / 2)
+
+    async def submit(self, specs: list[TaskSpec], environment: dict[str, str]) -> list[str]:
+        ids = protocol.new_ids(len(specs))
+        request = protocol.Submit(ids=ids, specs=specs, environment=environment)
+        answer: list[str] = await self._call(request)
+        return answer
+
+    async def tasks(self, *, all: bool = False) -> list[Row]:
+        answer: list[Row] = await self._call(protocol.ListTasks(all))
+        return answer
+
+    async def show(self, task: str, events: int = 200) -> Detail:
+        answer: Detail = await self._call(protocol.Show(task, events))
+        return answer
+
+    async def history(self, limit: int = 100, match: str = "") -> list[AttemptRecord]:
+        answer: list[AttemptRecord] = await self._call(protocol.History(limit, match))
+        return answer
+
+    async def series(self, task: str, span_s: float = 1800) -> Series:
+        answer: Series = await self._call(protocol.GetSeries(task, span_s))
+        return answer
+
+    async def stop(
+        self,
+        tasks: Sequence[str],
+        *,
+        attempts: Sequence[int] | None = None,
+        now: bool = False,
+        grace_s: float | None = None,
+    ) -> list[Row]:
+        request = protocol.Stop(
+            tasks=list(tasks),
+            attempts=None if attempts is None else list(attempts),
+            now=now,
+            grace_s=grace_s,
+        )
+        answer: list[Row] = await self._call(request)
+        return answer
+
+    async def retry(self, tasks: Sequence[str]) -> list[Row]:
+        answer: list[Row] = await self._call(protocol.Retry(list(tasks)))
+        return answer
+
+    async def forget(self, tasks: Sequence[str]) -> int:
+        answer: int = await self._call(protocol.Forget(list(tasks)))
+        return answer
+
+    async def dispatch(self, *, paused: bool | None = None, concurrency: int | None = None) -> Host:
+        answer: Host = await self._call(protocol.Dispatch(paused, concurrency))
+        return answer
+
+    async def settled(self, tasks: Sequence[str]) -> list[Row]:
+        answer: list[Row] = await self._call(protocol.Settled(list(tasks)))
+        return answer
+
+    async def leave(self) -> None:
+        await self._call(protocol.Leave())
+
+    async def ping(self) -> Pong:
+        answer: Pong = await self._call(protocol.Ping())
+        return answer
+
+    async def watch(self) -> AsyncIterator[Update]:
+        """Pictures and changes for ever, on a connection of its own."""
+        while True:
+            try:
+                wire = await self._open()
+                await wire.call(protocol.Watch())
+            except (OSError, EOFError):
+                yield Down("no supervisor answers")
+                await asyncio.sleep(_RETRY_S * 4)
+                continue
+            try:
+                while not (wire.closed and wire.stream.empty()):
+                    message = await wire.stream.get()
+                    if message is None:
+                        break
+                    yield message
+                yield Down(wire.why)
+            finally:
+                await wire.close()
+
+
+@asynccontextmanager
+async def operator(
+    state: StateDir, name: str, patience_s: float = HAND_OVER_S
+) -> AsyncIterator[Operator]:
+    """A client for the length of a block."""
+    async with Client(state, name, patience_s) as client:
+        yield client

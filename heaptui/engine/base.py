@@ -1,0 +1,200 @@
+"""What a place where processes run must offer, whatever it is: this host, a cluster, a scheduler.
+
+Rules that keep an engine from leaking into the supervisor:
+
+1. It never retries. When it can no longer know what became of an attempt it emits `Lost`; the
+   supervisor decides, submits attempt + 1 and drops events of older attempts.
+2. It reserves memory where there is a scheduler; the cap is enforced beside the process.
+3. Specs and events are plain JSON data, so an engine can live in a process of its own.
+4. `submit` is idempotent by (task id, attempt).
+5. Every submitted attempt ends in exactly one `Exited` or `Lost`.
+6. An event may be delivered again after `reattach`; it is dropped from the engine's memory once
+   `acknowledge` was called for its attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from heaptui.model import CapMeans, HostSample, Identity, ProcessSample, TaskSample
+
+
+class LaunchSpec(Struct, frozen=True, kw_only=True):
+    """One attempt, ready to be executed: nothing in it is resolved any further.
+
+    `env` is the complete environment, `output` the file that takes stdout and stderr. `data_floor_
+    bytes` is the least RLIMIT_DATA with which this runtime starts (0: no floor; None: this runtime
+    must not be given one).
+    """
+
+    task_id: str
+    name: str
+    argv: tuple[str, ...]
+    cwd: str
+    env: dict[str, str]
+    output: str
+    output_bytes: int
+    cap_bytes: int | None = None
+    data_floor_bytes: int | None = 0
+
+
+class Queued(Struct, tag="queued", frozen=True, kw_only=True):
+    """Accepted, waiting for room in the engine itself."""
+
+    task_id: str
+    attempt: int
+    why: str = ""
+
+
+class Placed(Struct, tag="placed", frozen=True, kw_only=True):
+    """A node was chosen."""
+
+    task_id: str
+    attempt: int
+    node: str
+
+
+class Started(Struct, tag="started", frozen=True, kw_only=True):
+    """The command was executed. `adopted`: it ran already when this engine was opened."""
+
+    task_id: str
+    attempt: int
+    node: str
+    identity: Identity
+    at: float
+    means: CapMeans | None = None
+    adopted: bool = False
+
+
+class Sampled(Struct, tag="sample", frozen=True, kw_only=True):
+    """One pass over a node."""
+
+    node: str
+    at: float
+    host: HostSample | None
+    tasks: list[TaskSample]
+    output_bytes: dict[str, int] = {}
+
+
+class Message(Struct, tag="message", frozen=True, kw_only=True):
+    """Something worth a line in the task's history, with its figures in the text."""
+
+    task_id: str
+    attempt: int
+    at: float
+    kind: str
+    text: str
+
+
+class Exited(Struct, tag="exited", frozen=True, kw_only=True):
+    """The attempt ended. Exactly one of `code`, `signal` and `error` is set.
+
+    `error` says why the command could not be executed. `cap_hit` gives the evidence when the cap
+    ended it. `stopped` is set when `cancel` was what ended it. `how` is the source: `waitpid`, or
+    `pidfd` when the kernel kept the code of a process that nobody of ours could reap.
+    """
+
+    task_id: str
+    attempt: int
+    node: str
+    at: float
+    code: int | None = None
+    signal: int | None = None
+    error: str | None = None
+    peak_bytes: int | None = None
+    cap_hit: str | None = None
+    stopped: bool = False
+    how: str = "waitpid"
+    evidence: tuple[str, ...] = ()
+
+
+class Lost(Struct, tag="lost", frozen=True, kw_only=True):
+    """Nobody can say how it ended. `why`: `reboot`, `unwatched`, `node`."""
+
+    task_id: str
+    attempt: int
+    at: float
+    why: str
+    text: str
+
+
+class NodeUp(Struct, tag="node_up", frozen=True, kw_only=True):
+    node: str
+    at: float
+
+
+class NodeDown(Struct, tag="node_down", frozen=True, kw_only=True):
+    node: str
+    at: float
+    why: str
+
+
+EngineEvent = Queued | Placed | Started | Sampled | Message | Exited | Lost | NodeUp | NodeDown
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """A place with memory of its own."""
+
+    name: str
+    mem_total_bytes: int
+    cpus: int
+    means: CapMeans
+    detail: str = ""
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """An attempt that the engine knows about when asked to reattach: live, or ended and not yet
+    acknowledged (its `Exited` or `Lost` then follows on the stream)."""
+
+    task_id: str
+    attempt: int
+    live: bool
+
+
+class Engine(Protocol):
+    """See the module's rules. All methods belong to one event loop."""
+
+    async def open(self) -> None:
+        """Connects; raises a HeaptuiError when it cannot."""
+
+    async def close(self) -> None:
+        """Lets go of everything that runs without ending it."""
+
+    async def submit(self, spec: LaunchSpec, attempt: int) -> None:
+        """Starts it, or hands it to the engine's scheduler; `Started` or `Exited` follows."""
+
+    async def cancel(self, task_id: str, grace_s: float) -> None:
+        """TERM to the whole tree, `grace_s` seconds, then kill; 0 kills at once. `Exited` follows
+        when the whole tree is gone. Unknown or ended: nothing happens."""
+
+    async def command(
+        self, task_id: str, verb: str, args: dict[str, Any], timeout_s: float
+    ) -> dict[str, Any]:
+        """Asks something of the place where the task runs: `processes` -> {"processes": [...]},
+        `output` -> {"size": n, "given_back": n}. Raises NoSuchTask or UsageError (unknown verb)."""
+
+    def events(self) -> AsyncIterator[EngineEvent]:
+        """The one stream. Consumed by one reader."""
+
+    def nodes(self) -> list[Node]:
+        """Where it can run things."""
+
+    async def reattach(self) -> list[Known]:
+        """What the engine already runs or has ended; their events follow on the stream."""
+
+    async def acknowledge(self, task_id: str, attempt: int) -> None:
+        """The end of this attempt is stored; the engine may forget it."""
+
+    async def expect(self, unended: int) -> None:
+        """How many tasks the supervisor has yet to see through: while it is not 0, whatever keeps
+        work alive here outlives this supervisor."""
+
+
+def processes_of(answer: dict[str, Any]) -> list[ProcessSample]:
+    """The typed form of the answer to the command `processes`."""
+    import msgspec
+
+    return msgspec.convert(answer["processes"], list[ProcessSample])

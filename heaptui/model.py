@@ -1,0 +1,296 @@
+"""The nouns. Everything that crosses a boundary is one of these, frozen.
+
+Units: bytes, seconds; instants are seconds since the epoch (UTC). None means not known or not yet.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+DEFAULT_GRACE_S = 10.0
+DEFAULT_OUTPUT_BYTES = 64 << 20
+
+
+class Kind(StrEnum):
+    """How a command is launched."""
+
+    COMMAND = "command"
+    NODE = "node"
+    PYTHON = "python"
+
+
+class State(StrEnum):
+    """Where a task is in its life. The transitions are in supervisor/machine.py."""
+
+    QUEUED = "queued"
+    BACKOFF = "backoff"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    LOST = "lost"
+
+    @property
+    def ended(self) -> bool:
+        return self in ENDED
+
+    @property
+    def live(self) -> bool:
+        """A process of it may exist."""
+        return self in LIVE
+
+
+ENDED = frozenset((State.DONE, State.FAILED, State.STOPPED, State.LOST))
+LIVE = frozenset((State.STARTING, State.RUNNING, State.STOPPING))
+
+
+class VerdictKind(StrEnum):
+    """Why an attempt ended."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+    BAD_LAUNCH = "bad-launch"
+    CAP = "cap"
+    STOPPED = "stopped"
+    TIMED_OUT = "timed-out"
+    KILLED = "killed-from-outside"
+    LOST = "lost"
+
+
+class Verdict(Struct, frozen=True):
+    """Why an attempt ended: one sentence for the operator, and what it rests on."""
+
+    kind: VerdictKind
+    text: str
+    evidence: tuple[str, ...] = ()
+
+
+class CapMeans(StrEnum):
+    """What enforces a cap, strongest first."""
+
+    CGROUP2 = "cgroup v2"
+    CGROUP1 = "cgroup v1"
+    RLIMIT = "rlimit and watchdog"
+    WATCHDOG = "watchdog"
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What a task may use. `cap_bytes` None: a share of the host's memory."""
+
+    cap_bytes: int | None = None
+    heap_bytes: int | None = None
+    timeout_s: float | None = None
+    grace_s: float = DEFAULT_GRACE_S
+    output_bytes: int = DEFAULT_OUTPUT_BYTES
+
+
+class TaskSpec(Struct, frozen=True, kw_only=True):
+    """What the operator asked for.
+
+    `env` are the variables given with the task, over the submitter's environment, or alone with
+    `clean_env` (then only PATH, HOME, USER, LANG, TERM and the like are kept).
+    """
+
+    argv: tuple[str, ...]
+    cwd: str
+    name: str = ""
+    kind: Kind = Kind.COMMAND
+    limits: Limits = Limits()
+    priority: int = 0
+    retries: int = 0
+    env: dict[str, str] = {}
+    clean_env: bool = False
+
+
+class Identity(Struct, frozen=True):
+    """A process that cannot be mistaken for a later one with the same pid.
+
+    `start` is the raw field 22 of /proc/PID/stat (clock ticks since boot); where there is no
+    /proc, the creation time in microseconds.
+    """
+
+    boot_id: str
+    pid: int
+    start: int
+
+
+class ProcessSample(Struct, frozen=True):
+    """One process of a task's tree. `depth` 0 is the leader."""
+
+    pid: int
+    ppid: int
+    depth: int
+    command: str
+    rss_bytes: int
+    cpu_percent: float | None = None
+
+
+class TaskSample(Struct, frozen=True, kw_only=True):
+    """One reading of a task's whole tree.
+
+    `memory_bytes` is the figure that is judged against the cap: the cgroup's usage less its
+    inactive page cache where there is a memory cgroup, else PSS where several processes share
+    pages and it is fresh, else RSS. `memory_from` says which: `cgroup`, `pss` or `rss`.
+    """
+
+    task_id: str
+    attempt: int
+    memory_bytes: int
+    memory_from: str
+    rss_bytes: int
+    processes: int
+    pss_bytes: int | None = None
+    uss_bytes: int | None = None
+    cpu_percent: float | None = None
+
+
+class HostSample(Struct, frozen=True, kw_only=True):
+    """One reading of the machine. Pressure is PSI memory `some avg10` in percent."""
+
+    at: float
+    name: str
+    mem_total_bytes: int
+    mem_available_bytes: int
+    swap_total_bytes: int = 0
+    swap_used_bytes: int = 0
+    pressure: float | None = None
+    pressure_full: float | None = None
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """One line of a task's history: when, what, with figures in the text."""
+
+    at: float
+    task_id: str
+    attempt: int
+    kind: str
+    text: str
+    seq: int = 0
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A task as every picture and every listing shows it: `heaptui ps --json` prints these fields.
+
+    `exit_code` is None and `signal` set when a signal ended it. `peak_bytes` is the largest of all
+    attempts, `attempts` how many were begun. `spark` are 20 means of memory over the last ten
+    minutes, oldest first, in KiB, None where there was no sample. `wait_reason` says what a task
+    that cannot run waits for; `verdict` and `reason` why the last attempt ended.
+    """
+
+    id: str
+    name: str
+    kind: Kind
+    state: State
+    argv: tuple[str, ...]
+    cwd: str
+    created_at: float
+    pid: int | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    attempts: int = 0
+    rss_bytes: int | None = None
+    peak_bytes: int | None = None
+    cap_bytes: int | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    cap_source: str = "given"
+    cap_means: CapMeans | None = None
+    memory_bytes: int | None = None
+    memory_from: str | None = None
+    pss_bytes: int | None = None
+    uss_bytes: int | None = None
+    growth_bytes_per_min: float | None = None
+    to_cap_s: float | None = None
+    cpu_percent: float | None = None
+    processes: int | None = None
+    heap_used_bytes: int | None = None
+    heap_limit_bytes: int | None = None
+    output_bytes: int = 0
+    timeout_s: float | None = None
+    grace_s: float = DEFAULT_GRACE_S
+    priority: int = 0
+    retries: int = 0
+    verdict: VerdictKind | None = None
+    reason: str | None = None
+    wait_reason: str | None = None
+    next_try_at: float | None = None
+    spark: tuple[int | None, ...] = ()
+
+
+class Alert(Struct, frozen=True, kw_only=True):
+    """One line with its figures: a task in danger, or the machine. `task_id` None: the machine."""
+
+    id: str
+    level: str
+    text: str
+    task_id: str | None = None
+
+
+class Host(Struct, frozen=True, kw_only=True):
+    """The header's figures: the machine, and what heaptui itself takes."""
+
+    sample: HostSample | None
+    caps_bytes: int = 0
+    self_bytes: int = 0
+    warden_bytes: int | None = None
+    running: int = 0
+    waiting: int = 0
+    failed: int = 0
+    paused: bool = False
+    concurrency: int = 0
+    means: CapMeans | None = None
+    store_trouble: str | None = None
+
+
+class Series(Struct, frozen=True, kw_only=True):
+    """Memory of one task over time, oldest first; a gap is None.
+
+    `step_s` seconds between two points, `until` the instant of the last one; `low` and `high` are
+    the extremes within a step (equal to each other at one-second steps).
+    """
+
+    task_id: str
+    step_s: float
+    until: float
+    low: tuple[int | None, ...]
+    high: tuple[int | None, ...]
+
+
+class AttemptRecord(Struct, frozen=True, kw_only=True):
+    """One try, as the store keeps it (a row of `worker_sessions`)."""
+
+    id: int
+    task_id: str
+    attempt: int
+    name: str
+    kind: Kind
+    status: str
+    created_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    pid: int | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    peak_bytes: int | None = None
+    cap_bytes: int | None = None
+    cap_means: CapMeans | None = None
+    verdict: VerdictKind | None = None
+    reason: str | None = None
+    evidence: tuple[str, ...] = ()
+
+
+class Detail(Struct, frozen=True, kw_only=True):
+    """Everything about one task; environment values are never in it, only the names."""
+
+    row: Row
+    attempts: tuple[AttemptRecord, ...] = ()
+    events: tuple[Event, ...] = ()
+    processes: tuple[ProcessSample, ...] = ()
+    env_names: tuple[str, ...] = ()
+    output_path: str | None = None
+    output_given_back: int = 0
+    launch: tuple[str, ...] = ()

@@ -1,0 +1,230 @@
+"""Every message on the operators' wire, typed: newline-delimited JSON over a unix socket.
+
+A client sends `Call`s and reads `Reply`s with the same `seq`; after the call `watch` the same
+connection also carries one stream: a `Picture`, then `Change`s. The answer's shape is fixed by the
+call: see `CALLS`.
+
+Who is slow loses pictures, never correctness: a subscriber whose buffer is full is sent a fresh
+`Picture` when it reads again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from heaptui.model import Alert, AttemptRecord, Detail, Event, Host, Row, Series, TaskSpec
+
+VERSION = 1
+LINE_MAX = 8 << 20
+"""Bytes of the longest line either side accepts."""
+
+
+_ID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_ids(n: int) -> list[str]:
+    """Random task ids: six letters of Crockford's base 32, a billion of them."""
+    return ["".join(secrets.choice(_ID_LETTERS) for _ in range(6)) for _ in range(n)]
+
+
+# --- calls -------------------------------------------------------------------------------------
+class Hello(Struct, tag="hello", frozen=True):
+    """First on every connection."""
+
+    client: str
+    version: int = VERSION
+
+
+class Submit(Struct, tag="submit", frozen=True, kw_only=True):
+    """Queue tasks; `environment` is the submitter's whole environment. Answer: list of ids.
+
+    The submitter chooses the ids (`new_ids`), so that a submission sent again after a hand-over
+    queues nothing twice.
+    """
+
+    ids: list[str]
+    specs: list[TaskSpec]
+    environment: dict[str, str]
+
+
+class ListTasks(Struct, tag="list", frozen=True):
+    """Answer: `list[Row]`, ended ones too with `all`."""
+
+    all: bool = False
+
+
+class Show(Struct, tag="show", frozen=True):
+    """Answer: `Detail`. `task` is an id, a unique prefix of one, or a unique name."""
+
+    task: str
+    events: int = 200
+
+
+class History(Struct, tag="history", frozen=True):
+    """Ended attempts, newest first. Answer: `list[AttemptRecord]`."""
+
+    limit: int = 100
+    match: str = ""
+
+
+class GetSeries(Struct, tag="series", frozen=True):
+    """Answer: `Series` of the last `span_s` seconds, at the finest step that holds it."""
+
+    task: str
+    span_s: float = 1800
+
+
+class Stop(Struct, tag="stop", frozen=True, kw_only=True):
+    """Stop tasks: TERM to the tree, grace, then kill; with `now` kill at once.
+
+    With `attempts` (parallel to `tasks`) a task is only touched while that attempt is the current
+    one: what a dialog showed is what is stopped. Answer: `list[Row]` as they are now.
+    """
+
+    tasks: list[str]
+    attempts: list[int] | None = None
+    now: bool = False
+    grace_s: float | None = None
+
+
+class Retry(Struct, tag="retry", frozen=True):
+    """Queue ended tasks for another attempt. Answer: `list[Row]`."""
+
+    tasks: list[str]
+
+
+class Forget(Struct, tag="forget", frozen=True):
+    """Delete ended tasks with their output and environment. Answer: how many."""
+
+    tasks: list[str]
+
+
+class Dispatch(Struct, tag="dispatch", frozen=True):
+    """`paused` None only asks. Answer: `Host`."""
+
+    paused: bool | None = None
+    concurrency: int | None = None
+
+
+class Watch(Struct, tag="watch", frozen=True):
+    """Begin the stream on this connection. Answer: None."""
+
+
+class Settled(Struct, tag="settled", frozen=True):
+    """Wait until every named task has ended. Answer: `list[Row]`."""
+
+    tasks: list[str]
+
+
+class Leave(Struct, tag="leave", frozen=True):
+    """End this supervisor and let the warden bring another when work is live. Answer: None."""
+
+
+class Ping(Struct, tag="ping", frozen=True):
+    """Answer: `Pong`."""
+
+
+type_of_call = (
+    Hello
+    | Submit
+    | ListTasks
+    | Show
+    | History
+    | GetSeries
+    | Stop
+    | Retry
+    | Forget
+    | Dispatch
+    | Watch
+    | Settled
+    | Leave
+    | Ping
+)
+
+
+class Pong(Struct, frozen=True, kw_only=True):
+    """Who answers."""
+
+    version: str
+    pid: int
+    warden_pid: int | None
+    supervisor_id: str
+    embedded: bool
+    since: float
+
+
+CALLS: dict[type[Struct], Any] = {
+    Hello: Pong,
+    Submit: list[str],
+    ListTasks: list[Row],
+    Show: Detail,
+    History: list[AttemptRecord],
+    GetSeries: Series,
+    Stop: list[Row],
+    Retry: list[Row],
+    Forget: int,
+    Dispatch: Host,
+    Watch: None,
+    Settled: list[Row],
+    Leave: None,
+    Ping: Pong,
+}
+"""What each call is answered with."""
+
+
+class Call(Struct, frozen=True):
+    seq: int
+    call: type_of_call
+
+
+# --- answers and the stream --------------------------------------------------------------------
+class Fault(Struct, frozen=True):
+    """An error of the family in errors.py on the wire."""
+
+    kind: str
+    what: str
+    remedy: str = ""
+
+
+class Reply(Struct, tag="reply", frozen=True, kw_only=True):
+    seq: int
+    answer: msgspec.Raw = msgspec.Raw(b"null")
+    fault: Fault | None = None
+
+
+class Picture(Struct, tag="picture", frozen=True, kw_only=True):
+    """Everything the table shows. `ended` tasks are the most recent ones only."""
+
+    at: float
+    host: Host
+    rows: list[Row]
+    alerts: list[Alert]
+    events: list[Event] = []
+
+
+class Change(Struct, tag="change", frozen=True, kw_only=True):
+    """What changed since the last message: whole rows, ids that left; None is unchanged."""
+
+    at: float
+    rows: list[Row] = []
+    gone: list[str] = []
+    host: Host | None = None
+    alerts: list[Alert] | None = None
+    events: list[Event] = []
+
+
+class Bye(Struct, tag="bye", frozen=True):
+    """This supervisor leaves in order; another one may follow."""
+
+    reason: str
+
+
+Downstream = Reply | Picture | Change | Bye
+
+encode = msgspec.json.Encoder().encode
+decode_call = msgspec.json.Decoder(Call).decode
+decode_downstream = msgspec.json.Decoder(Downstream).decode
