@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import socket
-import struct
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing, suppress
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -21,15 +19,19 @@ import msgspec
 from msgspec import Struct
 
 from heaptui import protocol
-from heaptui.errors import FAMILY, HeaptuiError, Refused, Unreachable
+from heaptui.errors import FAMILY, HeaptuiError, Refused, Unreachable, UsageError
 from heaptui.model import AttemptRecord, Detail, Host, Row, Series, TaskSpec
 from heaptui.paths import StateDir
+from heaptui.peer import lines, peer_uid
 from heaptui.protocol import Bye, Change, Picture, Pong, Reply
 
 HAND_OVER_S = 3.0
 """Seconds within which another supervisor takes over from one that went."""
 
 _RETRY_S = 0.05
+_HELLO_WITHIN_S = 10.0
+_ANSWER_MAX = 256 << 20
+"""Bytes of the longest answer: a list of all tasks there ever were is one line."""
 
 
 class Down(Struct, frozen=True):
@@ -83,16 +85,16 @@ class _Wire:
 
     async def _read(self) -> None:
         try:
-            while line := await self._reader.readline():
-                message = protocol.decode_downstream(line)
-                match message:
-                    case Reply():
-                        self._settle(message)
-                    case Picture() | Change():
-                        # a stalled reader stops reading here: the socket fills, the server skips
-                        await self.stream.put(message)
-                    case Bye(reason):
-                        self.why = reason
+            async with aclosing(lines(self._reader, _ANSWER_MAX)) as arriving:
+                async for line in arriving:
+                    match protocol.decode_downstream(line):
+                        case Reply() as reply:
+                            self._settle(reply)
+                        case (Picture() | Change()) as picture:
+                            # whoever is stalled stops here: the socket fills, the server skips
+                            await self.stream.put(picture)
+                        case Bye(reason):
+                            self.why = reason
         except (OSError, ValueError, msgspec.DecodeError) as error:
             self.why = f"the connection broke: {error}"
         finally:
@@ -106,25 +108,38 @@ class _Wire:
             self._writer.close()
 
     def _settle(self, reply: Reply) -> None:
-        future = self._waiting.pop(reply.seq, None)
-        if future is None or future.done():
-            return
-        if reply.fault is None:
-            future.set_result(bytes(reply.answer))
-        else:
-            kind = FAMILY.get(reply.fault.kind, HeaptuiError)
-            future.set_exception(kind(reply.fault.what, reply.fault.remedy))
+        # a call that was not understood may be answered without its number
+        meant = [reply.seq] if reply.seq else list(self._waiting)
+        for seq in meant:
+            future = self._waiting.pop(seq, None)
+            if future is None or future.done():
+                continue
+            if reply.fault is None:
+                future.set_result(bytes(reply.answer))
+            else:
+                kind = FAMILY.get(reply.fault.kind, HeaptuiError)
+                future.set_exception(kind(reply.fault.what, reply.fault.remedy))
 
     async def call(self, request: Any) -> Any:
         if self.closed:
             raise ConnectionResetError(self.why)
         seq = next(self._seq)
+        line = protocol.encode(protocol.Call(seq, request))
+        if len(line) > protocol.LINE_MAX:
+            raise UsageError(
+                f"This request takes {len(line) >> 20} MB; {protocol.LINE_MAX >> 20} at most fit.",
+                "Ask in several steps: fewer tasks at once, shorter commands.",
+            )
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[seq] = future
         try:
-            self._writer.write(protocol.encode(protocol.Call(seq, request)) + b"\n")
+            self._writer.write(line + b"\n")
             await self._writer.drain()
             raw = await future
+        except ConnectionError:
+            # the reader may not have had its turn yet: nobody must use this wire again
+            self.closed = True
+            raise
         finally:
             self._waiting.pop(seq, None)
         shape = protocol.CALLS[type(request)]
@@ -136,24 +151,25 @@ class _Wire:
             await self._pump
 
 
-def peer_uid(connection: socket.socket) -> int | None:
-    """The user on the other end of a unix socket, None where the system does not tell."""
-    if hasattr(socket, "SO_PEERCRED"):
-        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        return int(struct.unpack("3i", raw)[1])
-    return None
-
-
 class Client:
-    """An `Operator` over the socket of a state directory.
+    """An `Operator` over the socket of a state directory: `async with Client(state, "ps")`.
 
-    Reconnects for up to `patience_s` seconds per call. Use `async with Client(state, "ps")`.
+    A call that finds no supervisor waits for one for up to `patience_s` seconds. `revive` is called
+    meanwhile, on a thread: it brings one up where nobody else will, or raises a HeaptuiError that
+    says why it cannot.
     """
 
-    def __init__(self, state: StateDir, name: str, patience_s: float = HAND_OVER_S) -> None:
+    def __init__(
+        self,
+        state: StateDir,
+        name: str,
+        patience_s: float = HAND_OVER_S,
+        revive: Callable[[], None] | None = None,
+    ) -> None:
         self._path = state.socket("supervisor")
         self._name = name
         self._patience_s = patience_s
+        self._revive = revive
         self._wire: _Wire | None = None
         self._connecting = asyncio.Lock()
 
@@ -174,9 +190,7 @@ class Client:
             await wire.close()
 
     async def _open(self) -> _Wire:
-        reader, writer = await asyncio.open_unix_connection(
-            os.fspath(self._path), limit=protocol.LINE_MAX
-        )
+        reader, writer = await asyncio.open_unix_connection(os.fspath(self._path))
         uid = peer_uid(writer.get_extra_info("socket"))
         if uid not in (None, os.getuid()):
             writer.close()
@@ -186,7 +200,8 @@ class Client:
             )
         wire = _Wire(reader, writer)
         try:
-            await wire.call(protocol.Hello(self._name))
+            async with asyncio.timeout(_HELLO_WITHIN_S):
+                await wire.call(protocol.Hello(self._name))
         except BaseException:
             await wire.close()
             raise
@@ -197,14 +212,20 @@ class Client:
             while self._wire is None or self._wire.closed:
                 try:
                     self._wire = await self._open()
-                except (OSError, EOFError) as error:
+                except OSError as error:
                     if time.monotonic() >= deadline:
                         raise Unreachable(
                             f"No supervisor answers at {self._path}.",
                             "Start one: `heaptui` opens the screen, `heaptui serve` runs without.",
                         ) from error
-                    await asyncio.sleep(_RETRY_S)
+                    await self._pause()
             return self._wire
+
+    async def _pause(self) -> None:
+        """Before the next look for a supervisor."""
+        if self._revive is not None:
+            await asyncio.to_thread(self._revive)
+        await asyncio.sleep(_RETRY_S)
 
     async def _call(self, request: Any) -> Any:
         """Sends it again when the supervisor was replaced meanwhile: every call but a submission
@@ -212,15 +233,22 @@ class Client:
         deadline = time.monotonic() + self._patience_s
         while True:
             wire = await self._connected(deadline)
+            sent = time.monotonic()
             try:
                 return await wire.call(request)
-            except (ConnectionError, BrokenPipeError) as error:
-                if time.monotonic() >= deadline:
+            except ConnectionError as error:
+                now = time.monotonic()
+                if now - sent > self._patience_s:
+                    # it was in good hands until now: this is another hand-over
+                    deadline = now + self._patience_s
+                elif now >= deadline:
                     raise Unreachable(
                         f"The supervisor went away and none took over: {error}.",
                         "Run `heaptui doctor`, then the command again.",
                     ) from error
-                deadline = max(deadline, time.monotonic() + self._patience_s / 2)
+                await asyncio.sleep(_RETRY_S)
+                if isinstance(request, protocol.Submit):
+                    request = msgspec.structs.replace(request, again=True)
 
     async def submit(self, specs: list[TaskSpec], environment: dict[str, str]) -> list[str]:
         ids = protocol.new_ids(len(specs))
@@ -289,26 +317,24 @@ class Client:
         while True:
             try:
                 wire = await self._open()
-                await wire.call(protocol.Watch())
-            except (OSError, EOFError):
+            except OSError:
                 yield Down("no supervisor answers")
                 await asyncio.sleep(_RETRY_S * 4)
+                try:
+                    await self._pause()
+                except HeaptuiError as error:
+                    yield Down(error.what)
                 continue
             try:
+                await wire.call(protocol.Watch())
                 while not (wire.closed and wire.stream.empty()):
                     message = await wire.stream.get()
                     if message is None:
                         break
                     yield message
                 yield Down(wire.why)
+            except ConnectionError as error:
+                yield Down(str(error))
             finally:
                 await wire.close()
-
-
-@asynccontextmanager
-async def operator(
-    state: StateDir, name: str, patience_s: float = HAND_OVER_S
-) -> AsyncIterator[Operator]:
-    """A client for the length of a block."""
-    async with Client(state, name, patience_s) as client:
-        yield client
+            await asyncio.sleep(_RETRY_S)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import tempfile
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from heaptui.errors import Refused, StorageTrouble
 
 SOCKET_PATH_MAX = 100
 """Bytes of a unix socket's path that fit on every supported system (the kernels end at 104-107)."""
+
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+"""How mountinfo writes a space, a tab, a newline and a backslash (proc(5))."""
 
 _NETWORK_FILE_SYSTEMS = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "9p", "fuse.sshfs", "ceph", "glusterfs")
@@ -86,9 +90,10 @@ class StateDir:
         """Where the attempt's stdout and stderr go, in the order they were written."""
         return self.task(task_id) / f"{attempt}.log"
 
-    def environment(self, task_id: str) -> Path:
-        """The submitter's environment, kept for later attempts."""
-        return self.task(task_id) / "environment.json"
+    @property
+    def environments(self) -> Path:
+        """The submitters' environments, kept for later attempts."""
+        return self.root / "environments"
 
     def prepare(self) -> StateDir:
         """Makes the directories that are missing, 0700, and checks whose they are.
@@ -107,6 +112,11 @@ class StateDir:
                 private(prepared.socket(name).parent)
             with tempfile.TemporaryFile(dir=root):
                 pass
+        except (FileExistsError, NotADirectoryError) as error:
+            raise StorageTrouble(
+                f"The state directory {self.root} cannot be made: {error.filename} is a file.",
+                "Name another one with --state DIR or HEAPTUI_STATE.",
+            ) from error
         except OSError as error:
             raise StorageTrouble(
                 f"The state directory {self.root} cannot be used: {error.strerror or error}.",
@@ -131,7 +141,12 @@ def private(directory: Path) -> None:
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = directory.lstat() if directory.parent == Path("/tmp") else directory.stat()
-    if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
+    if stat.S_ISLNK(status.st_mode):
+        raise Refused(
+            f"{directory} is a link in a directory where everybody may put one.",
+            "Name a directory of your own with --state DIR or HEAPTUI_STATE.",
+        )
+    if status.st_uid != os.getuid():
         raise Refused(
             f"{directory} belongs to another user (uid {status.st_uid}).",
             "Name a directory of your own with --state DIR or HEAPTUI_STATE.",
@@ -149,7 +164,7 @@ def file_system(path: Path) -> str | None:
     best, kind = "", None
     for line in mounts.splitlines():
         left, _, right = line.partition(" - ")
-        point = left.split(" ")[4].encode().decode("unicode_escape", "replace")
+        point = _ESCAPED.sub(lambda code: chr(int(code[1], 8)), left.split(" ")[4])
         inside = point == "/" or str(path) == point or str(path).startswith(point + "/")
         if inside and len(point) >= len(best):
             best, kind = point, right.split(" ")[0]

@@ -43,12 +43,13 @@ class Submit(Struct, tag="submit", frozen=True, kw_only=True):
     """Queue tasks; `environment` is the submitter's whole environment. Answer: list of ids.
 
     The submitter chooses the ids (`new_ids`), so that a submission sent again after a hand-over
-    queues nothing twice.
+    queues nothing twice; it then says `again`.
     """
 
     ids: list[str]
     specs: list[TaskSpec]
     environment: dict[str, str]
+    again: bool = False
 
 
 class ListTasks(Struct, tag="list", frozen=True):
@@ -128,7 +129,7 @@ class Ping(Struct, tag="ping", frozen=True):
     """Answer: `Pong`."""
 
 
-type_of_call = (
+AnyCall = (
     Hello
     | Submit
     | ListTasks
@@ -178,7 +179,7 @@ CALLS: dict[type[Struct], Any] = {
 
 class Call(Struct, frozen=True):
     seq: int
-    call: type_of_call
+    call: AnyCall
 
 
 # --- answers and the stream --------------------------------------------------------------------

@@ -1,0 +1,265 @@
+"""The operators' socket: calls answered by the supervisor, and one stream for each who watches.
+
+Mode 0600, and the peer's uid is checked besides. A client that breaks the protocol is told so and
+let go; nothing a client does, or stops doing, holds up the supervisor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import stat
+import traceback
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from heaptui import __version__, protocol
+from heaptui.errors import HeaptuiError, Refused, StorageTrouble
+from heaptui.paths import StateDir
+from heaptui.peer import TooLong, lines, peer_uid
+from heaptui.protocol import Bye, Call, Pong, Reply, encode
+from heaptui.supervisor import operations
+from heaptui.supervisor.loop import Supervisor
+
+_BUFFER_BYTES = 1 << 20
+_CALLS_AT_ONCE = 32
+"""Of one client; more wait in its socket."""
+_LEAST_BETWEEN_CHANGES_S = 0.05
+"""Changes are gathered this long, so that a burst of ends is one message."""
+
+
+def take_lock(state: StateDir) -> int | None:
+    """The right to serve this state directory, as a held descriptor; None when it is taken."""
+    handle = os.open(state.supervisor_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    os.ftruncate(handle, 0)
+    os.write(handle, f"{os.getpid()}\n".encode())
+    return handle
+
+
+def free_place(path: Path, uid: int) -> None:
+    """Removes the socket that a supervisor which is gone left behind; the caller holds the lock.
+
+    Raises:
+        Refused: something else stands there, or it is not of user `uid`.
+    """
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return
+    if status.st_uid != uid:
+        raise Refused(
+            f"The socket {path} belongs to another user (uid {status.st_uid}).",
+            "Name a state directory of your own with --state DIR or HEAPTUI_STATE.",
+        )
+    if not stat.S_ISSOCK(status.st_mode):
+        raise Refused(
+            f"{path} is in the way: it is not a socket.",
+            "Move it elsewhere, or name another state directory with --state DIR.",
+        )
+    path.unlink()
+
+
+class Server:
+    """Answers on the state directory's socket while `serving`."""
+
+    def __init__(self, supervisor: Supervisor, *, embedded: bool) -> None:
+        self._supervisor = supervisor
+        self._embedded = embedded
+        self._connections: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.leave = asyncio.Event()
+        self.quiet = asyncio.Event()
+        self.quiet.set()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Listens for the length of the block; the caller holds the lock.
+
+        Raises:
+            Refused: the socket belongs to somebody else.
+        """
+        path = self._supervisor.state.socket("supervisor")
+        free_place(path, os.getuid())
+        mask = os.umask(0o177)
+        try:
+            listener = await asyncio.start_unix_server(self._accepted, path)
+        except OSError as error:
+            raise StorageTrouble(
+                f"The socket {path} cannot be made: {error.strerror or error}.",
+                "Free space there or mend its permissions, or name another state directory with "
+                "--state DIR.",
+            ) from error
+        finally:
+            os.umask(mask)
+        try:
+            yield
+        finally:
+            listener.close()
+            for writer in tuple(self._writers):
+                with suppress(OSError):
+                    _put(writer, Bye("the supervisor leaves"))
+                    writer.close()
+            for connection in tuple(self._connections):
+                connection.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
+            with suppress(FileNotFoundError):
+                path.unlink()
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        self._writers.add(writer)
+        self.quiet.clear()
+        try:
+            if peer_uid(writer.get_extra_info("socket")) in (None, os.getuid()):
+                writer.transport.set_write_buffer_limits(high=_BUFFER_BYTES)
+                await self._converse(reader, writer)
+        except* ConnectionError:
+            # the client is gone: its calls end with it, the tasks do not
+            pass
+        finally:
+            self._connections.discard(task)
+            self._writers.discard(writer)
+            if not self._connections:
+                self.quiet.set()
+            with suppress(OSError):
+                writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        turns = asyncio.Semaphore(_CALLS_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            try:
+                async for line in lines(reader, protocol.LINE_MAX):
+                    # who asks without reading the answers is not listened to any further
+                    await turns.acquire()
+                    await writer.drain()
+                    try:
+                        call = protocol.decode_call(line)
+                    except msgspec.DecodeError as error:
+                        turns.release()
+                        _put(writer, _not_understood(line, error))
+                        continue
+                    answer = group.create_task(self._answer(call, writer, group))
+                    answer.add_done_callback(lambda _: turns.release())
+            except TooLong as error:
+                _put(writer, Reply(seq=0, fault=protocol.Fault("usage", str(error))))
+            # what it still waits for has nobody to hear it
+            raise ConnectionResetError("the client closed its side")
+
+    async def _answer(
+        self, call: Call, writer: asyncio.StreamWriter, group: asyncio.TaskGroup
+    ) -> None:
+        try:
+            answer = await self._do(call.call)
+        except HeaptuiError as error:
+            fault = protocol.Fault(error.kind, error.what, error.remedy)
+            _put(writer, Reply(seq=call.seq, fault=fault))
+        except Exception as error:  # noqa: BLE001 (a defect of ours: told to the caller, and kept)
+            traceback.print_exc()
+            what = f"heaptui has a defect here: {type(error).__name__}: {error}"
+            remedy = f"Its trace is in {self._supervisor.state.supervisor_log}; please report it."
+            _put(writer, Reply(seq=call.seq, fault=protocol.Fault("failed", what, remedy)))
+        else:
+            with suppress(ConnectionError):
+                await writer.drain()
+            _put(writer, Reply(seq=call.seq, answer=msgspec.Raw(encode(answer))))
+            if isinstance(call.call, protocol.Watch):
+                group.create_task(self._stream(writer))
+        with suppress(ConnectionError):
+            await writer.drain()
+        if isinstance(call.call, protocol.Leave):
+            self.leave.set()
+
+    async def _do(self, call: protocol.AnyCall) -> Any:
+        supervisor = self._supervisor
+        match call:
+            case protocol.Hello() | protocol.Ping():
+                return self._pong()
+            case protocol.Submit():
+                return await operations.submit(supervisor, call)
+            case protocol.ListTasks(everything):
+                return await operations.tasks(supervisor, everything=everything)
+            case protocol.Show(task, events):
+                return await operations.show(supervisor, task, events)
+            case protocol.History(limit, match):
+                return await operations.history(supervisor, limit, match)
+            case protocol.GetSeries(task, span_s):
+                return await operations.series(supervisor, task, span_s)
+            case protocol.Stop():
+                return await operations.stop(supervisor, call)
+            case protocol.Retry(tasks):
+                return await operations.retry(supervisor, tasks)
+            case protocol.Forget(tasks):
+                return await operations.forget(supervisor, tasks)
+            case protocol.Dispatch():
+                return await operations.dispatch(supervisor, call)
+            case protocol.Settled(tasks):
+                return await operations.settled(supervisor, tasks)
+            case protocol.Watch() | protocol.Leave():
+                return None
+
+    def _pong(self) -> Pong:
+        supervisor = self._supervisor
+        return Pong(
+            version=supervisor.version,
+            pid=os.getpid(),
+            warden_pid=supervisor.engine.keeper_pid(),
+            supervisor_id=supervisor.id,
+            embedded=self._embedded,
+            since=supervisor.since,
+        )
+
+    async def _stream(self, writer: asyncio.StreamWriter) -> None:
+        supervisor = self._supervisor
+        gallery, ledger = supervisor.gallery, supervisor.ledger
+        watcher = gallery.enter()
+        row: Callable[[str], Any] = lambda task_id: (  # noqa: E731
+            task.row() if (task := ledger.get(task_id)) is not None else None
+        )
+        try:
+            supervisor.header_changed()
+            picture = gallery.picture(supervisor.clock(), ledger.tasks.values())
+            _put(writer, picture)
+            while True:
+                await writer.drain()
+                change = await watcher.next(supervisor.clock, row, gallery)
+                _put(writer, change)
+                await asyncio.sleep(_LEAST_BETWEEN_CHANGES_S)
+        except ConnectionError:
+            # the connection's own reader ends the conversation
+            pass
+        finally:
+            gallery.leave(watcher)
+
+
+def _put(writer: asyncio.StreamWriter, message: protocol.Downstream) -> None:
+    writer.write(encode(message) + b"\n")
+
+
+def _not_understood(line: bytes, error: msgspec.DecodeError) -> Reply:
+    """For a caller of another version, perhaps: with the number of its call where it has one."""
+    try:
+        seq = msgspec.json.decode(line, type=_Numbered).seq
+    except msgspec.DecodeError:
+        seq = 0
+    fault = protocol.Fault(
+        "usage",
+        f"The supervisor (heaptui {__version__}) does not understand this call: {error}.",
+        "Of another version? Live tasks outlive it: kill it, and the next command brings up yours.",
+    )
+    return Reply(seq=seq, fault=fault)
+
+
+class _Numbered(msgspec.Struct):
+    seq: int

@@ -87,6 +87,8 @@ def short_size(value: float | None) -> str:
     if value >= 999.5 * MIB:
         scaled, unit = (value / GIB, "G") if value < 999.5 * GIB else (value / (1 << 40), "T")
         return f"{scaled:.1f}{unit}" if scaled < 99.95 else f"{scaled:.0f}{unit}"
+    if value >= 999.5 * KIB:
+        return f"{value / MIB:.0f}M"
     return size(value)
 
 

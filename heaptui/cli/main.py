@@ -1,2 +1,101 @@
+"""`heaptui`: the command line. Thin: each command says what to ask and how to show the answer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from heaptui import __version__
+from heaptui.cli import commands
+from heaptui.cli.context import Context
+from heaptui.errors import HeaptuiError
+from heaptui.output import printable
+from heaptui.paths import default_state
+
+_SIGINT, _SIGPIPE = 130, 141
+"""128 + n, as a shell reports a command that signal n ended."""
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="heaptui")
+@click.option("--state", type=click.Path(path_type=Path), help="State directory.")
+@click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), help="Another config.toml."
+)
+@click.option("--theme", help="dark, light, ansi, or a theme of your own.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="No glyphs beyond ASCII.")
+@click.option("--slow", is_flag=True, help="For a slow line: fewer paints, no animation.")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    state: Path | None,
+    config_path: Path | None,
+    theme: str | None,
+    ascii_only: bool,
+    slow: bool,
+) -> None:
+    """Run AI agents in processes with heaps of their own, and see what each one holds.
+
+    Without a command it opens the screen.
+    """
+    ctx.obj = Context(
+        state_root=state or default_state(),
+        config_path=config_path,
+        theme=theme,
+        ascii_only=ascii_only,
+        slow=slow,
+    )
+    if ctx.invoked_subcommand is None:
+        from heaptui.cli.screen import open_screen
+
+        open_screen(ctx.obj)
+
+
+commands.register(cli)
+
+
 def main() -> None:
-    raise SystemExit(0)
+    """The entry point; exit codes as in heaptui/errors.py."""
+    code = _run()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _SIGPIPE
+    if code == _SIGPIPE:
+        # the interpreter's last flush must not find the pipe that nobody reads
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _run() -> int:
+    # not by click's own main: that one makes 1 of a pipe that nobody reads
+    try:
+        with cli.make_context("heaptui", sys.argv[1:]) as ctx:
+            result = cli.invoke(ctx)
+    except click.exceptions.Exit as left:
+        return left.exit_code
+    except HeaptuiError as error:
+        _complain(error.what, error.remedy)
+        return error.exit_code
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "heaptui"
+        _complain(error.format_message(), f"`{where} --help` shows what it takes.")
+        return 2
+    except click.ClickException as error:
+        _complain(error.format_message(), "")
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        return _SIGINT
+    except BrokenPipeError:
+        # whoever read our output has seen enough
+        return _SIGPIPE
+    return result if isinstance(result, int) else 0
+
+
+def _complain(what: str, remedy: str) -> None:
+    print(f"heaptui: {printable(what)}", file=sys.stderr)
+    for line in printable(remedy).splitlines():
+        print(f"  {line}", file=sys.stderr)

@@ -8,8 +8,8 @@ Rules that keep an engine from leaking into the supervisor:
 3. Specs and events are plain JSON data, so an engine can live in a process of its own.
 4. `submit` is idempotent by (task id, attempt).
 5. Every submitted attempt ends in exactly one `Exited` or `Lost`.
-6. An event may be delivered again after `reattach`; it is dropped from the engine's memory once
-   `acknowledge` was called for its attempt.
+6. An end may be delivered again: after `reattach`, and when an acknowledgement was lost on its
+   way. The engine forgets it once `acknowledge` was called for its attempt.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from heaptui.model import CapMeans, HostSample, Identity, ProcessSample, TaskSam
 class LaunchSpec(Struct, frozen=True, kw_only=True):
     """One attempt, ready to be executed: nothing in it is resolved any further.
 
-    `env` is the complete environment, `output` the file that takes stdout and stderr. `data_floor_
-    bytes` is the least RLIMIT_DATA with which this runtime starts (0: no floor; None: this runtime
-    must not be given one).
+    `env` is the complete environment; its HEAPTUI_TASK (`<task id>.<attempt>`) is how processes are
+    known as the task's where there are no cgroups. `output` is the file that takes stdout and
+    stderr, in a directory that is there. `data_floor_bytes` is the least RLIMIT_DATA with which
+    this runtime starts (0: no floor; None: this runtime must not be given one).
     """
 
     task_id: str
@@ -93,14 +94,16 @@ class Exited(Struct, tag="exited", frozen=True, kw_only=True):
     """The attempt ended. Exactly one of `code`, `signal` and `error` is set.
 
     `error` says why the command could not be executed. `cap_hit` gives the evidence when the cap
-    ended it. `stopped` is set when `cancel` was what ended it. `how` is the source: `waitpid`, or
-    `pidfd` when the kernel kept the code of a process that nobody of ours could reap.
+    ended it. `stopped` is set when `cancel` came before its end. `how` is the source: `waitpid`;
+    `pidfd` when the kernel kept the code of a process that nobody of ours could reap; `the evidence
+    of its cap` when nobody saw the end of what was being killed at its cap.
     """
 
     task_id: str
     attempt: int
     node: str
     at: float
+    pid: int | None = None
     code: int | None = None
     signal: int | None = None
     error: str | None = None
@@ -108,6 +111,7 @@ class Exited(Struct, tag="exited", frozen=True, kw_only=True):
     cap_hit: str | None = None
     stopped: bool = False
     how: str = "waitpid"
+    output_bytes: int | None = None
     evidence: tuple[str, ...] = ()
 
 
@@ -187,6 +191,9 @@ class Engine(Protocol):
 
     async def acknowledge(self, task_id: str, attempt: int) -> None:
         """The end of this attempt is stored; the engine may forget it."""
+
+    def keeper_pid(self) -> int | None:
+        """The process that keeps work alive when this one goes, None where there is none."""
 
     async def expect(self, unended: int) -> None:
         """How many tasks the supervisor has yet to see through: while it is not 0, whatever keeps

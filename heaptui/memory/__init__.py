@@ -1,0 +1,1 @@
+"""Measuring tasks and the machine from outside, and keeping caps."""

@@ -1,0 +1,1 @@
+"""What a task's command becomes before it is executed: program, arguments, environment, limits."""

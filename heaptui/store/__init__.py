@@ -1,0 +1,1 @@
+"""What must not be lost: tasks, attempts, events and minute roll-ups, in one SQLite database."""

@@ -1,0 +1,1 @@
+"""The demonstration: real programs, small enough for a laptop."""

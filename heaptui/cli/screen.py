@@ -1,0 +1,77 @@
+"""Opening the screen: attach to the supervisor that serves, or bring one along."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from heaptui.cli.context import Context
+from heaptui.cli.serving import Embedded
+from heaptui.cli.starting import answers, ensure_served
+from heaptui.errors import UsageError
+from heaptui.paths import StateDir, config_file
+
+
+def open_screen(context: Context) -> None:
+    """Runs the app until the operator leaves it; what runs goes on."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "The screen needs a terminal.",
+            "Without one: `heaptui ps`, `heaptui ps --json`, `heaptui serve`.",
+        )
+    if os.environ.get("TERM", "dumb") == "dumb":
+        raise UsageError(
+            "This terminal (TERM=dumb) cannot place text, so it cannot show the screen.",
+            "Set TERM to what it is, or use `heaptui ps`, `heaptui logs -f`, `heaptui show`.",
+        )
+    show(context, context.state(), label="")
+
+
+def show(context: Context, state: StateDir, *, label: str) -> str:
+    """The app over a state directory, with a supervisor of its own where none serves; returns how
+    the operator left it: `quit`, `detach` or `stop`."""
+    config = context.config()
+    embedded = None if answers(state) else Embedded(state, config)
+    if embedded is not None:
+        embedded.start()
+    from heaptui.tui import early
+
+    early.prepare(slow=context.slow)
+    from heaptui.client import Client
+    from heaptui.tui.app import run_app
+    from heaptui.tui.remembered import Remembered
+
+    try:
+        serves = embedded is not None and embedded.wait_ready()
+        remembered = Remembered(state.remembered)
+        choice = run_app(
+            Client(state, "app", revive=lambda: ensure_served(state)),
+            state_label=label,
+            theme=context.theme or remembered.theme or config.app.theme,
+            own_themes=config_file().parent / "themes",
+            paint_every_s=early.SLOW_PAINT_S if context.slow else 0.0,
+            ascii=context.ascii_only or config.app.ascii,
+            keys=config.app.keys,
+            remembered=remembered,
+            embedded=serves,
+        )
+        if choice == "stop":
+            asyncio.run(_stop_all(state))
+    finally:
+        if embedded is not None:
+            embedded.stop()
+    if embedded is not None and embedded.error is not None:
+        raise embedded.error
+    return choice
+
+
+async def _stop_all(state: StateDir) -> None:
+    from heaptui.client import Client
+
+    async with Client(state, "quit") as client:
+        rows = await client.tasks()
+        if rows:
+            print(f"stopping {len(rows)} tasks…", file=sys.stderr)
+            await client.stop([row.id for row in rows])
+            await client.settled([row.id for row in rows])

@@ -1,0 +1,165 @@
+"""`heaptui run`: from options or a file of tasks to a submission."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from heaptui.cli import listing
+from heaptui.cli.context import Context
+from heaptui.client import Client
+from heaptui.errors import UsageError
+from heaptui.model import Kind, Limits, Row, TaskSpec
+from heaptui.units import parse_duration, parse_size
+
+
+@click.command(context_settings={"allow_interspersed_args": False})
+@click.option("--name", help="What the task is called. Default: the command's name.")
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in Kind]),
+    help="How it is launched. Default: by the command.",
+)
+@click.option("--cap", help="Hard limit of memory for the whole tree: 300M, 2G.")
+@click.option("--heap", help="V8 heap limit, for Node.")
+@click.option("--timeout", help="Stop it after this long: 90s, 20m.")
+@click.option("--grace", help="Between TERM and kill. Default 10s.")
+@click.option("--output-limit", help="How much output is kept per attempt. Default 64M.")
+@click.option("--priority", default=0, help="Higher runs first.")
+@click.option("--retries", type=click.IntRange(0, 1000), help="Tries after a failure. Default 0.")
+@click.option(
+    "--cwd",
+    type=click.Path(path_type=Path),
+    help="Where it runs. Default: here.",
+)
+@click.option("--env", "variables", multiple=True, metavar="K=V", help="A variable; repeatable.")
+@click.option("--clean-env", is_flag=True, help="Start from PATH, HOME, LANG and the like alone.")
+@click.option("--count", type=click.IntRange(1, 10_000), default=1, help="That many of them.")
+@click.option("--wait", is_flag=True, help="Follow the output; exit with the task's exit code.")
+@click.option(
+    "-f",
+    "--file",
+    "task_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A TOML file of tasks.",
+)
+@click.option("--json", "json_", is_flag=True, help="Print the queued tasks as JSON.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def run(
+    context: Context,
+    name: str | None,
+    kind: str | None,
+    cap: str | None,
+    heap: str | None,
+    timeout: str | None,
+    grace: str | None,
+    output_limit: str | None,
+    priority: int,
+    retries: int | None,
+    cwd: Path | None,
+    variables: tuple[str, ...],
+    clean_env: bool,
+    count: int,
+    wait: bool,
+    task_file: Path | None,
+    json_: bool,
+    command: tuple[str, ...],
+) -> int:
+    """Queue a command as a task: heaptui run [OPTIONS] -- COMMAND...
+
+    Prints the task's id. Where no supervisor serves, one is started in the background; it ends
+    when nothing is left to watch.
+    """
+    from heaptui.runtime.names import clean_name, infer_kind
+    from heaptui.runtime.taskfile import repeated, tasks_from_toml
+
+    config = context.config()
+    if (task_file is None) == (not command):
+        raise UsageError(
+            "Give a command or a file of tasks.",
+            "heaptui run -- node agent.js   or   heaptui run -f tasks.toml",
+        )
+    if task_file is not None:
+        try:
+            text = task_file.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise UsageError(
+                f"The task file {task_file} cannot be read: {why}.",
+                "Name a TOML file with one [[task]] table for each task.",
+            ) from error
+        specs = tasks_from_toml(text, task_file.resolve().parent, str(task_file))
+    else:
+        spec = TaskSpec(
+            argv=command,
+            cwd=str((cwd or Path.cwd()).absolute()),
+            name=clean_name(name or "", command),
+            kind=Kind(kind) if kind else infer_kind(command),
+            limits=Limits(
+                cap_bytes=parse_size(cap, "--cap") if cap else None,
+                heap_bytes=parse_size(heap, "--heap") if heap else None,
+                timeout_s=parse_duration(timeout, "--timeout") if timeout else None,
+                grace_s=parse_duration(grace, "--grace") if grace else config.limits.grace_s,
+                output_bytes=(
+                    parse_size(output_limit, "--output-limit")
+                    if output_limit
+                    else config.limits.output_bytes
+                ),
+            ),
+            priority=priority,
+            retries=config.retry.retries if retries is None else retries,
+            env=dict(_variable(text) for text in variables),
+            clean_env=clean_env,
+        )
+        specs = repeated(spec, count)
+    return _submit(context, specs, wait=wait, json_=json_)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise UsageError(f"--env {key!r} has no value.", "Write --env KEY=VALUE.")
+    return key, value
+
+
+def _submit(context: Context, specs: list[TaskSpec], *, wait: bool, json_: bool) -> int:
+    async def queued(client: Client) -> tuple[list[str], list[Row]]:
+        ids = await client.submit(specs, dict(os.environ))
+        mine = set(ids)
+        listed = await client.tasks(all=True) if json_ else []
+        return ids, [row for row in listed if row.id in mine]
+
+    ids, rows = context.ask(queued, "run")
+    if json_:
+        listing.put_json(rows)
+    elif not wait:
+        print("\n".join(ids))
+    return _wait(context, ids, specs) if wait else 0
+
+
+def _wait(context: Context, ids: list[str], specs: list[TaskSpec]) -> int:
+    from heaptui.cli.following import FOLLOWED_S, Told, exit_code, follow_tasks
+
+    told = [Told(task_id, spec.name) for task_id, spec in zip(ids, specs, strict=True)]
+    for one in told:
+        print(f"{listing.clean(one.name)}: task {one.id}", file=sys.stderr)
+    client = context.client("run --wait", FOLLOWED_S)
+    try:
+        last = asyncio.run(follow_tasks(client, context.state(), told))
+    except (KeyboardInterrupt, BrokenPipeError):
+        goes, names = ("it goes", ids[0]) if len(ids) == 1 else ("they go", " ".join(ids[:3]))
+        print(
+            f"heaptui: no longer waiting; {goes} on.\n"
+            f"  `heaptui logs -f {ids[0]}` shows it, `heaptui stop {names}` ends it.",
+            file=sys.stderr,
+        )
+        raise
+    for row in last:
+        if row.reason and row.exit_code != 0:
+            print(f"heaptui: {listing.clean(row.name)}: {listing.ending(row)}", file=sys.stderr)
+    return exit_code(last)

@@ -1,0 +1,92 @@
+"""What a later engine must know of an attempt to go on guarding it: a small file beside its
+output."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from heaptui.engine.base import LaunchSpec
+from heaptui.memory.cgroups import Group
+from heaptui.model import DEFAULT_OUTPUT_BYTES, CapMeans
+
+
+class RunPlan(Struct, frozen=True, kw_only=True):
+    """`cap_hit` is the evidence when the cap ended it: written before anything is killed for it, so
+    that whoever learns of the end knows why."""
+
+    task_id: str
+    attempt: int
+    output: str
+    output_bytes: int
+    cap_bytes: int | None
+    means: CapMeans | None
+    cap_hit: str | None = None
+
+
+def plan_file(output: Path) -> Path:
+    return output.with_suffix(".plan")
+
+
+def keep(plan: RunPlan) -> None:
+    """Writes it in place of the one before, whole or not at all. Raises OSError."""
+    target = plan_file(Path(plan.output))
+    beside = target.with_suffix(".new")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(msgspec.json.encode(plan))
+        beside.replace(target)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def read(output: Path) -> RunPlan | None:
+    """None where there is none, or it is damaged."""
+    try:
+        return msgspec.json.decode(plan_file(output).read_bytes(), type=RunPlan)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def plan_of(spec: LaunchSpec, attempt: int, group: Group | None) -> RunPlan:
+    """What this attempt is guarded by, in this group or in none."""
+    return RunPlan(
+        task_id=spec.task_id,
+        attempt=attempt,
+        output=spec.output,
+        output_bytes=spec.output_bytes,
+        cap_bytes=spec.cap_bytes,
+        means=_means(spec, group),
+    )
+
+
+def guessed(task_id: str, attempt: int, output: Path, group: Group | None) -> RunPlan:
+    """For an attempt whose plan cannot be read: what its group still holds, and the usual."""
+    return RunPlan(
+        task_id=task_id,
+        attempt=attempt,
+        output=str(output),
+        output_bytes=DEFAULT_OUTPUT_BYTES,
+        cap_bytes=None,
+        means=group.means if group is not None else None,
+    )
+
+
+def without(means: CapMeans | None) -> str:
+    """What the operator is told about an attempt whose plan could only be guessed."""
+    if means is not None:
+        return f"its plan cannot be read; its cap goes on being held by {means}"
+    return "its plan cannot be read: nothing holds its cap any more; stop it, or watch it"
+
+
+def _means(spec: LaunchSpec, group: Group | None) -> CapMeans | None:
+    if spec.cap_bytes is None:
+        return None
+    if group is not None and group.means is not None:
+        return group.means
+    return CapMeans.WATCHDOG if spec.data_floor_bytes is None else CapMeans.RLIMIT

@@ -1,0 +1,218 @@
+"""One attempt on this host, from the warden's `started` to the end of its whole tree.
+
+Order of a death: the leader ends by itself, or the cap or the operator ends the tree; what is left
+of the tree is ended; only then is the attempt said to have exited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import msgspec
+
+from heaptui import units
+from heaptui.engine import plan as plans
+from heaptui.engine.ending import ask, gone, kill
+from heaptui.engine.plan import RunPlan
+from heaptui.engine.warden_link import RunEnded
+from heaptui.memory.cgroups import Group
+from heaptui.memory.identity import identify
+from heaptui.memory.sampler import Sampler
+from heaptui.memory.watchdog import guard
+from heaptui.model import CapMeans, Identity
+
+LEFTOVER_GRACE_S = 2.0
+"""What outlives its leader is asked to end, and killed after this long."""
+
+_COUNT_LOOKS = 40
+_LOOK_AGAIN_S = 0.025
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """An attempt this engine watches.
+
+    `followed`: the sampler follows this attempt's tree. `begun`: its command was executed, or never
+    will be. `wanted`: somebody wants it ended; `overdue`: asking is over, it is to be killed.
+    """
+
+    plan: RunPlan
+    group: Group | None
+    sampler: Sampler
+    followed: bool = False
+    identity: Identity | None = None
+    stopped: bool = False
+    asked: bool = False
+    ended: RunEnded | None = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    overdue: asyncio.Event = field(default_factory=asyncio.Event)
+    leader_gone: asyncio.Event = field(default_factory=asyncio.Event)
+    _timer: asyncio.TimerHandle | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.plan.task_id, self.plan.attempt
+
+    @property
+    def cap_hit(self) -> str | None:
+        return self.plan.cap_hit
+
+    def follow(self, identity: Identity) -> None:
+        """Begins to measure the tree of this leader, living or not."""
+        self.sampler.track(self.plan.task_id, self.plan.attempt, identity, self.group)
+        self.followed = True
+
+    def living(self) -> list[Identity]:
+        """Everything that lives of the tree now, its leader first."""
+        if self.followed:
+            return self.sampler.members(self.plan.task_id)
+        # an attempt before the one that the sampler follows: only its group tells its processes
+        pids = self.group.pids() if self.group is not None else []
+        return [identity for pid in pids if (identity := identify(pid)) is not None]
+
+    def stop(self, grace_s: float) -> None:
+        """TERM to the whole tree, then kill after `grace_s`; a later, shorter grace counts."""
+        self.stopped = self.stopped or not self.leader_gone.is_set()
+        self.wanted.set()
+        self.hurry(grace_s)
+
+    def hurry(self, within_s: float) -> None:
+        """Asking is over in `within_s` at the latest."""
+        loop = asyncio.get_running_loop()
+        at = loop.time() + within_s
+        if within_s <= 0:
+            self.overdue.set()
+        elif self._timer is None or at < self._timer.when():
+            self._disarm()
+            self._timer = loop.call_at(at, self.overdue.set)
+
+    def ask(self) -> None:
+        """TERM to the tree, once: a second one makes many programs drop what they have in hand."""
+        if not self.asked:
+            self.asked = True
+            ask(self.living())
+
+    async def kill(self) -> None:
+        await kill(self.living, self.group)
+
+    def hit_its_cap(self, evidence: str) -> None:
+        """Notes why it is about to be ended."""
+        self.plan = msgspec.structs.replace(self.plan, cap_hit=evidence)
+        with suppress(OSError):  # a full disk: known as long as this engine lives
+            plans.keep(self.plan)
+
+    def let_go(self) -> None:
+        """Gives back what it holds of this process; the tree is left alone."""
+        self._disarm()
+        if self.group is not None:
+            self.group.close()
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+async def see_through(run: Run) -> int:
+    """Guards the cap and obeys stops until the leader has ended, then ends what is left of its
+    tree; how many processes it left behind."""
+    await run.begun.wait()
+    async with asyncio.TaskGroup() as parts:
+        watching = [parts.create_task(_obey(run)), parts.create_task(_hold_cap(run))]
+        await run.leader_gone.wait()
+        for part in watching:
+            part.cancel()
+    if run.cap_hit is None and run.group is not None and run.group.oom_kills() > 0:
+        run.hit_its_cap(_by_kernel(run))
+    return await _clear(run)
+
+
+async def _obey(run: Run) -> None:
+    """TERM once somebody wants it ended, SIGKILL once its grace is over."""
+    await run.wanted.wait()
+    if not run.overdue.is_set():
+        run.ask()
+    await run.overdue.wait()
+    await run.kill()
+
+
+async def _clear(run: Run) -> int:
+    """What outlived the leader: it is asked, given a moment, then killed."""
+    # where the kernel keeps the members, a glance at them spares the look at every process
+    if run.group is not None and not run.group.pids():
+        return 0
+    left = run.living()
+    if not left:
+        return 0
+    if run.cap_hit is None and not run.overdue.is_set():
+        run.ask()
+        if not run.stopped:
+            run.hurry(LEFTOVER_GRACE_S)
+        await _gone_or_overdue(run, left)
+    await run.kill()
+    return len(left)
+
+
+async def _gone_or_overdue(run: Run, left: list[Identity]) -> None:
+    ways = {asyncio.ensure_future(gone(left)), asyncio.ensure_future(run.overdue.wait())}
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _hold_cap(run: Run) -> None:
+    """By the means in force; returns where there is no cap to hold."""
+    match run.plan.means:
+        case CapMeans.RLIMIT | CapMeans.WATCHDOG if run.plan.cap_bytes:
+            await _watch(run, run.plan.cap_bytes)
+        case CapMeans.CGROUP1 | CapMeans.CGROUP2 if run.group is not None:
+            await _listen(run, run.group)
+        case _:
+            return
+
+
+async def _watch(run: Run, cap: int) -> None:
+    """The cap where no cgroup holds it."""
+
+    async def over(memory: int) -> None:
+        run.hit_its_cap(
+            f"went over its cap: {units.size(memory)} of {units.size(cap)}, killed by the watchdog"
+        )
+        await run.kill()
+
+    await guard(lambda: run.sampler.quick(run.plan.task_id, cap), cap, over)
+
+
+async def _listen(run: Run, group: Group) -> None:
+    """The kernel may kill one process at the cap: the rest of the tree goes with it."""
+    handle = group.oom_fd()
+    if handle is None:  # no notice here: the count is looked at when the leader has ended
+        return
+    rung = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(handle, rung.set)
+    try:
+        while True:
+            rung.clear()
+            # also at first, for what happened while nobody listened; and more than once, for v1
+            # tells that an OOM has begun before it counts the kill
+            for _ in range(_COUNT_LOOKS):
+                if group.oom_kills() > 0:
+                    run.hit_its_cap(_by_kernel(run))
+                    await run.kill()
+                    return
+                await asyncio.sleep(_LOOK_AGAIN_S)
+            await rung.wait()
+    finally:
+        loop.remove_reader(handle)
+
+
+def _by_kernel(run: Run) -> str:
+    cap = units.size(run.plan.cap_bytes) if run.plan.cap_bytes else "its limit"
+    return f"reached its cap of {cap}: killed by the kernel ({run.plan.means})"

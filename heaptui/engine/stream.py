@@ -1,0 +1,60 @@
+"""The one stream of an engine's events: many put in, one reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+
+from heaptui.engine.base import EngineEvent, Sampled
+
+SAMPLES_HELD = 60
+"""How many passes wait for a reader that is busy: older ones are of no use to anybody."""
+
+
+class EventStream:
+    """Events come out in the order in which they were put in, once each, to one reader.
+
+    What is said about attempts always waits: a handful for each attempt. Samples go on for ever, so
+    only the newest wait.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[EngineEvent] = deque()
+        self._samples = 0
+        self._stirred = asyncio.Event()
+        self._error: BaseException | None = None
+        self._closed = False
+
+    def put(self, event: EngineEvent) -> None:
+        if isinstance(event, Sampled):
+            if self._samples == SAMPLES_HELD:
+                oldest = next(n for n, one in enumerate(self._waiting) if isinstance(one, Sampled))
+                del self._waiting[oldest]
+            else:
+                self._samples += 1
+        self._waiting.append(event)
+        self._stirred.set()
+
+    def fail(self, error: BaseException) -> None:
+        """The reader gets this error after what waits already; the first one counts."""
+        self._error = self._error or error
+        self._stirred.set()
+
+    def close(self) -> None:
+        """The stream ends for its reader; what waits is dropped."""
+        self._closed = True
+        self._stirred.set()
+
+    async def read(self) -> AsyncIterator[EngineEvent]:
+        """Until it is closed; raises what `fail` was given."""
+        while not self._closed:
+            if self._waiting:
+                event = self._waiting.popleft()
+                self._samples -= isinstance(event, Sampled)
+                yield event
+            elif self._error is not None:
+                raise self._error
+            else:
+                self._stirred.clear()
+                await self._stirred.wait()

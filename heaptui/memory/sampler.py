@@ -1,0 +1,282 @@
+"""Memory and CPU of every task's tree, from outside, once a second.
+
+Each tick reads `stat` of every member through a kept descriptor and looks at the processes born
+since the last tick; every few seconds all processes are looked at. What is costly goes round in
+turns: PSS (walks page tables) and `memory.stat` of cgroups (flushes the kernel's counters).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+from heaptui.memory.group import Group
+from heaptui.memory.table import Table, this_machine
+from heaptui.memory.tree import Forest, Member, Tree
+from heaptui.model import Identity, ProcessSample, TaskSample
+
+SURVEY_EVERY_S = 4.0
+IN_TURN = 20
+"""How many processes have PSS, and how many groups `memory.stat`, read in one tick by turns."""
+
+PSS_FRESH_S = 60.0
+"""As long as one turn through a thousand processes takes."""
+
+_PSS_COST_SHARE = 0.01
+_DRIFT_BYTES = 8 << 20
+"""How far a group's usage and its processes' RSS may part before its page cache is read again."""
+
+
+@dataclass(slots=True, eq=False)
+class _Cache:
+    """What a group's usage held of page cache, and the usage beyond RSS when that was read."""
+
+    group: Group
+    inactive: int = 0
+    beyond_rss: int | None = None
+
+
+class Sampler:
+    """Follows trees of processes. Not for several threads at once.
+
+    `now` is in seconds of any clock that does not jump; CPU shares are taken over it.
+    """
+
+    def __init__(self, table: Table | None = None) -> None:
+        self._table = this_machine() if table is None else table
+        self._forest = Forest(self._table)
+        self._caches: dict[str, _Cache] = {}
+        self._pss_turns: deque[Member] = deque()
+        self._group_turns: deque[str] = deque()
+        self._last: float | None = None
+        self._surveyed = float("-inf")
+
+    def track(self, task_id: str, attempt: int, identity: Identity, group: Group | None) -> None:
+        """Begins to follow an attempt; the group stays the caller's to close."""
+        self.forget(task_id)
+        self._forest.plant(task_id, attempt, identity)
+        if group is not None:
+            self._caches[task_id] = _Cache(group)
+            self._group_turns.append(task_id)
+
+    def forget(self, task_id: str) -> None:
+        """Lets go of a task; unknown: nothing happens."""
+        self._forest.fell(task_id)
+        if self._caches.pop(task_id, None) is not None:
+            self._group_turns.remove(task_id)
+
+    def close(self) -> None:
+        self._forest.close()
+        self._caches.clear()
+
+    def sample(self, now: float) -> list[TaskSample]:
+        """One reading of every task that has a living process."""
+        forest = self._forest
+        for tree in forest.trees():
+            forest.refresh(tree)
+        self._look_round(now)
+        self._take_pss(now)
+        turn = set(islice(self._group_turns, IN_TURN))
+        self._group_turns.rotate(-IN_TURN)
+        elapsed = None if self._last is None else now - self._last
+        self._last = now
+        return [
+            self._sampled(tree, now, elapsed, in_turn=tree.task_id in turn)
+            for tree in list(forest.trees())
+            if tree.members
+        ]
+
+    def processes(self, task_id: str) -> list[ProcessSample]:
+        """The tree as it is now, parents before their children; empty for an unknown task."""
+        tree = self._gathered(task_id, self._forest.discover)
+        if tree is None:
+            return []
+        return [self._process(member, depth) for member, depth in _in_order(tree)]
+
+    def members(self, task_id: str) -> list[Identity]:
+        """Everything that lives of the tree, leader first, after looking at every process there
+        is: for ending it. Includes what left its session or was forked twice."""
+        tree = self._gathered(task_id, self._forest.survey)
+        if tree is None:
+            return []
+        stats = sorted(
+            (member.stat for member in tree.members.values()),
+            key=lambda stat: (stat.pid != tree.leader.pid, stat.start),
+        )
+        return [Identity(tree.leader.boot_id, stat.pid, stat.start) for stat in stats]
+
+    def quick(self, task_id: str, cap_bytes: int | None = None) -> int | None:
+        """The figure that is judged against the cap, right now; None for an unknown task, 0 when
+        nothing of it lives.
+
+        With `cap_bytes` it is only as exact as that judgement needs: summed RSS while even that
+        is within the cap, PSS read afresh from every process when it is beyond.
+        """
+        cache = self._caches.get(task_id)
+        if cache is not None and (charged := cache.group.charged()) is not None:
+            if cap_bytes is not None and charged - cache.inactive > cap_bytes:
+                cache.inactive = cache.group.inactive_file()
+            return max(0, charged - cache.inactive)
+        tree = self._gathered(task_id, self._forest.discover)
+        if tree is None:
+            return None
+        now = self._last or 0.0
+        rss = _rss(tree)
+        if cap_bytes is None:
+            return self._from_processes(tree, rss, now)[0]
+        if rss <= cap_bytes or len(tree.members) < 2:
+            return rss
+        for member in tree.members.values():
+            _read_shared(member, now)
+        return self._from_processes(tree, rss, now)[0]
+
+    def _gathered(self, task_id: str, look: Callable[[], None]) -> Tree | None:
+        tree = self._forest.get(task_id)
+        if tree is None:
+            return None
+        self._forest.refresh(tree)
+        look()
+        cache = self._caches.get(task_id)
+        if cache is not None:
+            self._forest.admit(tree, cache.group.pids())
+        return tree
+
+    def _look_round(self, now: float) -> None:
+        if now - self._surveyed >= SURVEY_EVERY_S:
+            self._surveyed = now
+            self._forest.survey()
+        else:
+            self._forest.discover()
+
+    def _take_pss(self, now: float) -> None:
+        # newcomers first: a child just forked shares nearly everything that its RSS counts again
+        self._pss_turns.extendleft(self._forest.arrivals)
+        self._forest.arrivals.clear()
+        taken, turns = 0, len(self._pss_turns)
+        while taken < IN_TURN and turns:
+            turns -= 1
+            member = self._pss_turns.popleft()
+            if member.gone:
+                continue
+            if member.shared_after <= now:
+                _read_shared(member, now)
+                taken += 1
+            self._pss_turns.append(member)
+
+    def _sampled(
+        self, tree: Tree, now: float, elapsed: float | None, *, in_turn: bool
+    ) -> TaskSample:
+        rss = _rss(tree)
+        memory, source = self._from_group(tree, rss, in_turn=in_turn) or self._from_processes(
+            tree, rss, now
+        )
+        shares = [member.shared for member in tree.members.values()]
+        known = [share for share in shares if share is not None]
+        complete = len(known) == len(shares)
+        pss = [share.pss_bytes for share in known if share.pss_bytes is not None]
+        return TaskSample(
+            task_id=tree.task_id,
+            attempt=tree.attempt,
+            memory_bytes=memory,
+            memory_from=source,
+            rss_bytes=rss,
+            processes=len(shares),
+            pss_bytes=sum(pss) if len(pss) == len(shares) else None,
+            uss_bytes=sum(share.uss_bytes for share in known) if complete else None,
+            cpu_percent=_cpu_percent(tree, elapsed),
+        )
+
+    def _from_group(self, tree: Tree, rss: int, *, in_turn: bool) -> tuple[int, str] | None:
+        cache = self._caches.get(tree.task_id)
+        if cache is None:
+            return None
+        if in_turn:
+            self._forest.admit(tree, cache.group.pids())
+        charged = cache.group.charged()
+        if charged is None:
+            return None
+        beyond = charged - rss
+        # page cache that came or went shows as usage moving apart from the processes' own memory
+        drifted = cache.beyond_rss is None or abs(beyond - cache.beyond_rss) > _DRIFT_BYTES
+        if in_turn or drifted:
+            cache.inactive = cache.group.inactive_file()
+            cache.beyond_rss = beyond
+        return max(0, charged - cache.inactive), "cgroup"
+
+    def _from_processes(self, tree: Tree, rss: int, now: float) -> tuple[int, str]:
+        if len(tree.members) < 2:
+            return rss, "rss"
+        total = 0
+        for member in tree.members.values():
+            share = member.shared
+            if share is None or share.pss_bytes is None or now - member.shared_at > PSS_FRESH_S:
+                return rss, "rss"
+            # what it grew since then is taken as its own
+            total += max(0, share.pss_bytes + member.stat.rss_bytes - member.shared_rss)
+        return total, "pss"
+
+    def _process(self, member: Member, depth: int) -> ProcessSample:
+        stat = member.stat
+        return ProcessSample(
+            pid=stat.pid,
+            ppid=stat.ppid,
+            depth=depth,
+            command=self._table.command(stat.pid),
+            rss_bytes=stat.rss_bytes,
+            cpu_percent=member.cpu_percent,
+        )
+
+
+def _rss(tree: Tree) -> int:
+    return sum(member.stat.rss_bytes for member in tree.members.values())
+
+
+def _read_shared(member: Member, now: float) -> None:
+    began = time.perf_counter()
+    shared = member.probe.shared()
+    cost = time.perf_counter() - began
+    member.shared = shared
+    member.shared_at = now
+    member.shared_rss = member.stat.rss_bytes
+    # a process of many gigabytes takes long to walk, and is locked meanwhile: at most 1 % of a core
+    member.shared_after = now + cost / _PSS_COST_SHARE
+
+
+def _cpu_percent(tree: Tree, elapsed: float | None) -> float | None:
+    """Percent of one core over the tree since the last sample; None at its first."""
+    total, known = 0.0, False
+    for member in tree.members.values():
+        used, base = member.stat.cpu_s, member.cpu_base_s
+        member.cpu_base_s = used
+        if elapsed is None or elapsed <= 0:
+            continue
+        # one born since then used all of it since then; one found late cannot spike
+        spent = min(used, elapsed) if base is None else used - base
+        known = known or base is not None
+        member.cpu_percent = None if base is None else 100 * spent / elapsed
+        total += spent
+    return 100 * total / elapsed if known and elapsed else None
+
+
+def _in_order(tree: Tree) -> Iterable[tuple[Member, int]]:
+    """Members with their depth, parents first; what lost its parent stands below the leader."""
+    children: dict[int, list[Member]] = {}
+    for member in tree.members.values():
+        stat = member.stat
+        if stat.pid == tree.leader.pid:
+            children.setdefault(0, []).insert(0, member)
+            continue
+        parent = stat.ppid if stat.ppid in tree.members else 0
+        children.setdefault(parent, []).append(member)
+    leading = tree.leader.pid in tree.members
+    stack: list[tuple[Member, int]] = [
+        (member, 0 if member.stat.pid == tree.leader.pid or not leading else 1)
+        for member in reversed(children.get(0, ()))
+    ]
+    while stack:
+        member, depth = stack.pop()
+        yield member, depth
+        stack += [(child, depth + 1) for child in reversed(children.get(member.stat.pid, ()))]

@@ -1,0 +1,53 @@
+"""The environment a task runs in: its submitter's, or a clean one, and heaptui's own marks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from heaptui.errors import UsageError
+from heaptui.model import TaskSpec
+
+KEPT_WHEN_CLEAN = frozenset(
+    ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TERM", "TZ", "TMPDIR")
+)
+"""And every LC_*."""
+
+MARKER = "HEAPTUI_TASK"
+"""`<task id>.<attempt>`: by it a process that left every group is still known as the attempt's."""
+
+_OPERATORS_OWN = frozenset(("HEAPTUI_STATE", "HEAPTUI_CONFIG"))
+"""Settings, not marks: a `heaptui` inside a task speaks to the same supervisor as outside."""
+
+
+def task_environment(
+    spec: TaskSpec, submitter: Mapping[str, str], task_id: str, attempt: int
+) -> dict[str, str]:
+    """The submitter's environment (with `clean_env` only what KEPT_WHEN_CLEAN names), the task's
+    own variables over it, and the marks. Marks of a task that the submitter ran in are left out.
+
+    Raises:
+        UsageError: a variable that no program can be given.
+    """
+    env = {
+        key: value
+        for key, value in submitter.items()
+        if _inherited(key) and (not spec.clean_env or key in KEPT_WHEN_CLEAN or key[:3] == "LC_")
+    }
+    env |= spec.env
+    env |= {
+        MARKER: f"{task_id}.{attempt}",
+        "HEAPTUI_TASK_ID": task_id,
+        "HEAPTUI_TASK_NAME": spec.name,
+        "HEAPTUI_ATTEMPT": str(attempt),
+    }
+    for key, value in env.items():
+        if not key or "=" in key or "\0" in key + value:
+            raise UsageError(
+                f"{key[:40]!r} cannot be an environment variable's name, or holds a zero byte.",
+                "Write --env NAME=VALUE.",
+            )
+    return env
+
+
+def _inherited(key: str) -> bool:
+    return not key.startswith("HEAPTUI_") or key in _OPERATORS_OWN

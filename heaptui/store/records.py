@@ -1,0 +1,69 @@
+"""What the store keeps beside the nouns of model.py. Bytes, seconds, instants since the epoch."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from heaptui.model import AttemptRecord, CapMeans, Event, State, TaskSpec, VerdictKind
+
+
+class StoredTask(Struct, frozen=True, kw_only=True):
+    """A task as it is kept between supervisors.
+
+    `order` is its place in the queue among equals (first in, first out), `attempts` how many were
+    begun, `failures` how much of the retry budget is used. `cap_bytes` is the cap in force and
+    `cap_source` where it came from. `stop_by` is the instant at which a stop turns into a kill,
+    `stop_why` one of `stop`, `kill`, `timeout`. `environment` is the
+    key of the one it was submitted in. `pid`, `cap_means` and `output_bytes` are of the
+    latest attempt.
+    """
+
+    id: str
+    spec: TaskSpec
+    state: State
+    created_at: float
+    order: int = 0
+    attempts: int = 0
+    failures: int = 0
+    cap_bytes: int | None = None
+    cap_source: str = "given"
+    started_at: float | None = None
+    ended_at: float | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    verdict: VerdictKind | None = None
+    reason: str | None = None
+    peak_bytes: int | None = None
+    next_try_at: float | None = None
+    stop_by: float | None = None
+    stop_why: str | None = None
+    environment: str = ""
+    pid: int | None = None
+    cap_means: CapMeans | None = None
+    output_bytes: int = 0
+
+
+class Rollup(Struct, frozen=True, kw_only=True):
+    """One minute of one attempt's memory, in bytes; `minute` is the epoch minute (time // 60)."""
+
+    task_id: str
+    attempt: int
+    minute: int
+    low: int
+    high: int
+    last: int
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """What is stored together or not at all.
+
+    A task replaces the one with its id, an attempt the one with its (task id, attempt); an event
+    is added (`seq` 0: the store numbers it; otherwise it replaces the one with that number); a
+    roll-up is merged with what is known of its minute, so that two supervisors that shared one
+    both count.
+    """
+
+    tasks: list[StoredTask] = []
+    attempts: list[AttemptRecord] = []
+    events: list[Event] = []
+    rollups: list[Rollup] = []

@@ -1,0 +1,100 @@
+"""What is deleted, and in which portions: no write waits for more than one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final
+
+from heaptui.store.history import History
+from heaptui.store.rows import Row, Statement
+from heaptui.store.schema import HAS_ENDED
+from heaptui.store.writer import Writer
+
+PORTION_TASKS: Final = 200
+PORTION_ROWS: Final = 5000
+"""Rows after which a transaction takes no further task (about 30 ms)."""
+
+_DAY_S: Final = 86400.0
+
+
+async def forget(history: History, writer: Writer, ids: Iterable[str]) -> list[str]:
+    """Deletes ended tasks with everything of theirs; the ids of those that are gone now.
+
+    Tasks that have not ended are left alone.
+    """
+    gone: list[str] = []
+    everything = iter(dict.fromkeys(ids))
+    while some := list(islice(everything, PORTION_TASKS)):
+        for portion in _portions(await history.weights(some)):
+            await writer.write(_deletion(portion), alone=True)
+            left = await history.weights(portion)
+            gone.extend(task for task in portion if task not in left)
+    return gone
+
+
+async def prune(
+    history: History, writer: Writer, now: float, keep_days: float, keep_tasks: int
+) -> list[str]:
+    """Deletes the ended tasks that ended more than `keep_days` before `now`, and the oldest ones
+    beyond `keep_tasks`; of the tasks that live on, the roll-ups and events of that age."""
+    before = now - keep_days * _DAY_S
+    ended, old = (
+        await history.fetch(
+            f"SELECT count(*), count(CASE WHEN ended_at < ? THEN 1 END) FROM tasks"
+            f" WHERE {HAS_ENDED}",
+            (before,),
+        )
+    )[0]
+    doomed = await history.fetch(
+        f"SELECT id FROM tasks WHERE {HAS_ENDED} ORDER BY ended_at, sequence LIMIT ?",
+        (max(old, ended - max(0, keep_tasks)),),
+    )
+    gone = await forget(history, writer, (row[0] for row in doomed))
+    await _shorten(history, writer, before)
+    return gone
+
+
+async def _shorten(history: History, writer: Writer, before: float) -> None:
+    sessions = await history.fetch(
+        "SELECT task_id, attempt FROM worker_sessions WHERE created_at < ?", (before,)
+    )
+    everything = iter(sessions)
+    while some := list(islice(everything, PORTION_TASKS)):
+        statements: list[Statement] = [
+            (
+                "DELETE FROM rollups WHERE task_id = ? AND attempt = ? AND minute < ?",
+                [(task, attempt, int(before // 60)) for task, attempt in some],
+            ),
+            (
+                "DELETE FROM events WHERE task_id = ? AND at < ?",
+                [(task, before) for task in dict.fromkeys(task for task, _ in some)],
+            ),
+        ]
+        await writer.write(statements, alone=True)
+
+
+def _portions(weights: dict[str, int]) -> Iterator[list[str]]:
+    portion: list[str] = []
+    rows = 0
+    for task, weight in weights.items():
+        if portion and rows + weight > PORTION_ROWS:
+            yield portion
+            portion, rows = [], 0
+        portion.append(task)
+        rows += weight
+    if portion:
+        yield portion
+
+
+def _deletion(ids: list[str]) -> list[Statement]:
+    """In one transaction: a task may have been queued again since it was chosen."""
+    gone = "NOT EXISTS (SELECT 1 FROM tasks WHERE id = ?)"
+    chosen: list[Row] = [(task,) for task in ids]
+    theirs: list[Row] = [(task, task) for task in ids]
+    return [
+        (f"DELETE FROM tasks WHERE id = ? AND {HAS_ENDED}", chosen),
+        (f"DELETE FROM worker_sessions WHERE task_id = ? AND {gone}", theirs),
+        (f"DELETE FROM events WHERE task_id = ? AND {gone}", theirs),
+        (f"DELETE FROM rollups WHERE task_id = ? AND {gone}", theirs),
+    ]

@@ -1,0 +1,284 @@
+"""The one place where tasks change. Every change is noted for the store and for the watchers.
+
+Changes are made at once in memory and gathered; `commit` returns when they are durable. Commits
+follow one another: one that begins while another is under way waits for it. One that fails (the
+disk is full) keeps what it could not write and tries it again with the next; one whose caller hangs
+up is finished all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from heaptui.engine.base import Exited, Started
+from heaptui.errors import HeaptuiError
+from heaptui.model import AttemptRecord, Event, State, TaskSpec, Verdict
+from heaptui.store.records import Batch, Rollup
+from heaptui.supervisor.machine import Trigger, after_end, step
+from heaptui.supervisor.metrics import Gauge
+from heaptui.supervisor.queue import Queue
+from heaptui.supervisor.task import Task
+
+_ROLLUPS_KEPT = 100_000
+ENDED_KEPT = 200
+"""Ended tasks that stay in memory for the table; older ones are in the store."""
+
+
+class Writer(Protocol):
+    """What the ledger needs of the store."""
+
+    async def write(self, batch: Batch) -> None: ...
+
+
+class Watchers(Protocol):
+    """Who is told that something changed."""
+
+    def changed(self, task_id: str) -> None: ...
+    def gone(self, task_id: str) -> None: ...
+    def happened(self, event: Event) -> None: ...
+
+
+class Ledger:
+    """All tasks that are not ended, and the latest that are."""
+
+    def __init__(self, store: Writer, watchers: Watchers, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._watchers = watchers
+        self._clock = clock
+        self._dirty: set[str] = set()
+        self._dirty_attempts: dict[tuple[str, int], AttemptRecord] = {}
+        self._writing = asyncio.Lock()
+        self._events: list[Event] = []
+        self._rollups: list[Rollup] = []
+        self._ended: deque[str] = deque()
+        self.tasks: dict[str, Task] = {}
+        self.queue = Queue()
+        self.live = 0
+        self.unended = 0
+        self.trouble: HeaptuiError | None = None
+
+    def get(self, task_id: str) -> Task | None:
+        return self.tasks.get(task_id)
+
+    def hold(self, task: Task) -> None:
+        """Takes in a task that was stored before."""
+        self.tasks[task.id] = task
+        self._count(task.state, +1)
+        if task.state.ended:
+            self._ended.append(task.id)
+
+    def enqueue(self, task: Task) -> None:
+        """Offers it for dispatch: only what is stored may run."""
+        self.queue.put(task)
+
+    def add(
+        self,
+        task_id: str,
+        spec: TaskSpec,
+        order: int,
+        cap_bytes: int,
+        cap_source: str,
+        environment: str,
+    ) -> Task:
+        """A new task, waiting; `enqueue` it once it is stored."""
+        task = Task(
+            id=task_id,
+            spec=spec,
+            created_at=self._clock(),
+            order=order,
+            cap_bytes=cap_bytes,
+            cap_source=cap_source,
+            environment=environment,
+        )
+        self.hold(task)
+        self.note(task, "queued", "queued")
+        self._touch(task)
+        return task
+
+    def drop(self, task: Task) -> None:
+        """Forgets a task that was never stored, or whose record was deleted."""
+        self._count(task.state, -1)
+        self.tasks.pop(task.id, None)
+        self._dirty.discard(task.id)
+        self._events = [event for event in self._events if event.task_id != task.id]
+        self._watchers.gone(task.id)
+
+    def note(self, task: Task, kind: str, text: str) -> None:
+        """One line for the task's history."""
+        event = Event(
+            at=self._clock(), task_id=task.id, attempt=task.attempts, kind=kind, text=text
+        )
+        self._events.append(event)
+        self._watchers.happened(event)
+
+    def admit(self, task: Task) -> None:
+        task.begin_attempt()
+        self._move(task, Trigger.ADMIT)
+        self._watchers.changed(task.id)
+
+    def catch_up(self, task: Task, attempt: int) -> None:
+        """An attempt that was begun, and whose beginning was never stored."""
+        if task.state is State.BACKOFF:
+            self._move(task, Trigger.DUE)
+        stop_why, stop_by = task.stop_why, task.stop_by
+        task.begin_attempt()
+        task.attempts = attempt
+        if task.state is State.QUEUED:
+            self._move(task, Trigger.ADMIT)
+        else:
+            task.stop_why, task.stop_by = stop_why, stop_by
+        self._touch(task)
+
+    def started(self, task: Task, event: Started) -> None:
+        task.pid, task.means = event.identity.pid, event.means
+        # adopted again by a second warden: it began when it began
+        task.started_at = task.started_at or event.at
+        if task.gauge is None:
+            task.gauge = Gauge()
+        if task.state is not State.RUNNING:
+            self._move(task, Trigger.STARTED)
+        means = f", cap by {event.means}" if event.means else ""
+        text = "found running, adopted" if event.adopted else "started"
+        self.note(task, "started", f"{text}: pid {event.identity.pid}{means}")
+        self._touch(task, attempt=True)
+
+    def stop(self, task: Task, why: str, stop_by: float | None) -> None:
+        """Stops a task that waits, or marks a live one as being stopped."""
+        self._move(task, Trigger.STOP)
+        if task.state is State.STOPPED:
+            task.ended_at, task.next_try_at = self._clock(), None
+            task.reason = "stopped before it ran"
+            self.note(task, "stopped", task.reason)
+            self._retire(task)
+        else:
+            task.stop_why, task.stop_by = why, stop_by
+        self._touch(task)
+
+    def end(self, task: Task, at: float, verdict: Verdict, exited: Exited | None) -> Trigger:
+        """The attempt is over; says what that means for the task."""
+        stopping = task.stop_why is not None
+        task.end_attempt(at, verdict, exited)
+        trigger = after_end(
+            verdict.kind, stopping=stopping, tries_left=task.spec.retries - task.failures
+        )
+        if trigger is Trigger.TRY_AGAIN:
+            task.failures += 1
+        self._move(task, trigger)
+        status = task.state if task.state.ended else State.FAILED
+        self._dirty_attempts[task.id, task.attempts] = task.attempt_record(status)
+        self.note(task, verdict.kind.value, verdict.text)
+        if task.state.ended:
+            self._retire(task)
+        else:
+            task.gauge = None
+        self._touch(task)
+        return trigger
+
+    def back_off(self, task: Task, until: float) -> None:
+        task.next_try_at = until
+        self._touch(task)
+
+    def due(self, task: Task) -> None:
+        self._move(task, Trigger.DUE)
+        task.next_try_at = None
+        self.enqueue(task)
+        self._touch(task)
+
+    def again(self, task: Task, order: int) -> Task:
+        """The operator wants another attempt of an ended task; the task as the ledger holds it."""
+        held = self.tasks.get(task.id)
+        if held is not None and held is not task:
+            return held
+        if held is not None:
+            self._ended = deque(held for held in self._ended if held != task.id)
+            self._move(task, Trigger.RETRY)
+        else:
+            task.state = step(task.state, Trigger.RETRY)
+            self.tasks[task.id] = task
+            self._count(task.state, +1)
+        task.ended_at = task.started_at = task.exit_code = task.signal = None
+        task.verdict = task.reason = task.stop_why = task.pid = None
+        task.failures, task.order = 0, order
+        self.note(task, "queued", "queued again by the operator")
+        self._touch(task)
+        return task
+
+    def forgotten(self, task_id: str) -> None:
+        """Its record was deleted from the store."""
+        task = self.tasks.get(task_id)
+        if task is not None:
+            self._ended = deque(held for held in self._ended if held != task_id)
+            self.drop(task)
+
+    def rolled(self, rollup: Rollup) -> None:
+        self._rollups.append(rollup)
+
+    async def commit(self) -> None:
+        """Returns when every change made so far is durable.
+
+        Raises:
+            StorageTrouble: it could not be written; it is kept and goes with the next commit.
+        """
+        await asyncio.shield(asyncio.ensure_future(self._commit()))
+
+    async def _commit(self) -> None:
+        async with self._writing:
+            if not (self._dirty or self._dirty_attempts or self._events or self._rollups):
+                return
+            dirty, self._dirty = self._dirty, set()
+            attempts, self._dirty_attempts = self._dirty_attempts, {}
+            events, self._events = self._events, []
+            rollups, self._rollups = self._rollups, []
+            batch = Batch(
+                tasks=[task.stored() for task in map(self.tasks.get, dirty) if task is not None],
+                attempts=list(attempts.values()),
+                events=events,
+                rollups=rollups,
+            )
+            try:
+                await self._store.write(batch)
+            except HeaptuiError as trouble:
+                self.trouble = trouble
+                self._dirty |= dirty
+                self._dirty_attempts = attempts | self._dirty_attempts
+                self._events = events + self._events
+                self._rollups = (rollups + self._rollups)[-_ROLLUPS_KEPT:]
+                raise
+            self.trouble = None
+            self._shed()
+
+    def _move(self, task: Task, trigger: Trigger) -> None:
+        before = task.state
+        task.state = step(before, trigger)
+        self._count(before, -1)
+        self._count(task.state, +1)
+
+    def _count(self, state: State, n: int) -> None:
+        self.live += n if state.live else 0
+        self.unended += n if not state.ended else 0
+
+    def _touch(self, task: Task, *, attempt: bool = False) -> None:
+        self._dirty.add(task.id)
+        if attempt:
+            self._dirty_attempts[task.id, task.attempts] = task.attempt_record(task.state)
+        self._watchers.changed(task.id)
+
+    def _retire(self, task: Task) -> None:
+        if task.gauge is not None and task.gauge.last is None:
+            task.gauge = None
+        self._ended.append(task.id)
+
+    def _shed(self) -> None:
+        """Lets go of the oldest ended tasks; only what is stored may leave."""
+        while len(self._ended) > ENDED_KEPT:
+            task_id = self._ended[0]
+            if task_id in self._dirty:
+                return
+            self._ended.popleft()
+            task = self.tasks.get(task_id)
+            if task is not None and task.state.ended:
+                del self.tasks[task_id]
+                self._watchers.gone(task_id)

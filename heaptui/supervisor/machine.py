@@ -1,0 +1,90 @@
+"""The life of a task: which state follows which, and nothing else.
+
+Pure: no clock, no process, no storage. Everything that changes a task's state goes through `step`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from heaptui.model import ENDED, LIVE, State, VerdictKind
+
+
+class Trigger(StrEnum):
+    """What can happen to a task."""
+
+    ADMIT = "admit"
+    STARTED = "started"
+    STOP = "stop"
+    FINISHED = "finished"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    TRY_AGAIN = "try-again"
+    LOST = "lost"
+    DUE = "due"
+    RETRY = "retry"
+
+
+class IllegalStep(Exception):
+    """This cannot happen to a task in that state: a defect of the caller."""
+
+    def __init__(self, state: State, trigger: Trigger) -> None:
+        super().__init__(f"{trigger} cannot happen to a task that is {state}")
+        self.state = state
+        self.trigger = trigger
+
+
+_WAITING = (State.QUEUED, State.BACKOFF)
+
+TRANSITIONS: dict[tuple[State, Trigger], State] = {
+    (State.QUEUED, Trigger.ADMIT): State.STARTING,
+    (State.BACKOFF, Trigger.DUE): State.QUEUED,
+    **{(waiting, Trigger.STOP): State.STOPPED for waiting in _WAITING},
+    (State.STARTING, Trigger.STARTED): State.RUNNING,
+    (State.STARTING, Trigger.STOP): State.STOPPING,
+    (State.RUNNING, Trigger.STOP): State.STOPPING,
+    # a stop may overtake the news of the start, and a kill may follow a stop
+    (State.STOPPING, Trigger.STARTED): State.STOPPING,
+    (State.STOPPING, Trigger.STOP): State.STOPPING,
+    **{(live, Trigger.FINISHED): State.DONE for live in LIVE},
+    **{(live, Trigger.FAILED): State.FAILED for live in LIVE},
+    **{(live, Trigger.STOPPED): State.STOPPED for live in LIVE},
+    **{(live, Trigger.LOST): State.LOST for live in LIVE},
+    # a task that is being stopped is never tried again
+    (State.STARTING, Trigger.TRY_AGAIN): State.BACKOFF,
+    (State.RUNNING, Trigger.TRY_AGAIN): State.BACKOFF,
+    **{(ended, Trigger.RETRY): State.QUEUED for ended in ENDED},
+}
+
+
+def step(state: State, trigger: Trigger) -> State:
+    """The state after `trigger`.
+
+    Raises:
+        IllegalStep: it cannot happen in this state.
+    """
+    try:
+        return TRANSITIONS[state, trigger]
+    except KeyError:
+        raise IllegalStep(state, trigger) from None
+
+
+def may(state: State, trigger: Trigger) -> bool:
+    """Whether `trigger` can happen in `state`."""
+    return (state, trigger) in TRANSITIONS
+
+
+def after_end(verdict: VerdictKind, *, stopping: bool, tries_left: int) -> Trigger:
+    """What an attempt's end means for its task.
+
+    A command that could not be launched fails the same way again, so it is never tried again.
+    """
+    if verdict is VerdictKind.FINISHED:
+        return Trigger.FINISHED
+    if verdict is VerdictKind.STOPPED:
+        return Trigger.STOPPED
+    if verdict is VerdictKind.LOST:
+        return Trigger.LOST
+    if verdict is VerdictKind.BAD_LAUNCH or stopping or tries_left <= 0:
+        return Trigger.FAILED
+    return Trigger.TRY_AGAIN

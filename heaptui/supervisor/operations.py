@@ -1,0 +1,304 @@
+"""What an operator may ask: each function one call of the protocol, over the supervisor's loop."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from heaptui import output, protocol
+from heaptui.engine.base import processes_of
+from heaptui.errors import HeaptuiError, NoSuchTask, Refused, StorageTrouble, UsageError
+from heaptui.model import (
+    AttemptRecord,
+    Detail,
+    Host,
+    ProcessSample,
+    Row,
+    Series,
+    TaskSpec,
+)
+from heaptui.runtime.caps import share_of_host
+from heaptui.supervisor.launching import prepared, remove_files
+from heaptui.supervisor.loop import Supervisor
+from heaptui.supervisor.machine import Trigger, may
+from heaptui.supervisor.metrics import Gauge
+from heaptui.supervisor.task import Task, revived
+
+LISTED_MOST = 20_000
+TASKS_AT_ONCE = 10_000
+_ID = re.compile(r"[0-9a-z]{4,32}")
+
+
+async def resolve(supervisor: Supervisor, text: str) -> Task:
+    """The one task that an id, the beginning of one, or a name means.
+
+    Raises:
+        NoSuchTask: none fits, or several do.
+    """
+    held = supervisor.ledger.get(text)
+    if held is not None:
+        return held
+    fits = {
+        task.id: task
+        for task in supervisor.ledger.tasks.values()
+        if task.name == text or (len(text) >= 2 and task.id.startswith(text))
+    }
+    unended = [task for task in fits.values() if not task.state.ended]
+    if len(unended) == 1:
+        return unended[0]
+    for stored in await supervisor.store.find(text):
+        if stored.id == text:
+            return revived(stored)
+        fits.setdefault(stored.id, revived(stored))
+    if len(fits) == 1:
+        return next(iter(fits.values()))
+    if not fits:
+        raise NoSuchTask(
+            f"No task fits {text[:60]!r}.",
+            "`heaptui ps --all` lists them; an id, its beginning or a name will do.",
+        )
+    some = ", ".join(f"{task.id} ({task.name[:30]}, {task.state})" for task in _newest(fits)[:5])
+    raise NoSuchTask(f"{text[:60]!r} fits {len(fits)} tasks.", f"Name one by its id: {some}.")
+
+
+def _newest(fits: dict[str, Task]) -> list[Task]:
+    return sorted(fits.values(), key=lambda task: -task.created_at)
+
+
+async def submit(supervisor: Supervisor, request: protocol.Submit) -> list[str]:
+    """Queues tasks: all of them, or none. Ids that are known already are not queued again.
+
+    Raises:
+        UsageError, Refused: one of them could never run; nothing is queued.
+        StorageTrouble: they cannot be stored; nothing is queued.
+    """
+    ids, specs = request.ids, request.specs
+    if len(ids) != len(specs) or not 0 < len(ids) <= TASKS_AT_ONCE:
+        raise UsageError(
+            f"{len(specs)} tasks in one submission with {len(ids)} ids.",
+            f"Submit 1 to {TASKS_AT_ONCE} at once.",
+        )
+    new: list[tuple[str, TaskSpec]] = []
+    for task_id, spec in zip(ids, specs, strict=True):
+        if not _ID.fullmatch(task_id):
+            raise UsageError(f"{task_id[:40]!r} is no task id.", "Six letters and digits.")
+        known = supervisor.ledger.get(task_id) is not None
+        if not known and request.again:
+            known = await supervisor.store.task(task_id) is not None
+        if not known:
+            new.append((task_id, spec))
+    checked: set[bytes] = set()
+    for task_id, spec in new:
+        key = _key(spec)
+        if key not in checked:
+            await prepared(
+                supervisor.state,
+                spec,
+                task_id=task_id,
+                attempt=1,
+                environment=request.environment,
+                cap_bytes=_cap(supervisor, spec)[0],
+                means=supervisor.means,
+            )
+            checked.add(key)
+    # who hangs up now has queued them all the same
+    await asyncio.shield(asyncio.ensure_future(_queue(supervisor, new, request.environment)))
+    return list(ids)
+
+
+async def _queue(
+    supervisor: Supervisor, new: Sequence[tuple[str, TaskSpec]], environment: dict[str, str]
+) -> None:
+    added: list[Task] = []
+    try:
+        key = supervisor.environments.keep(environment)
+        for task_id, spec in new:
+            supervisor.order += 1
+            cap, source = _cap(supervisor, spec)
+            added.append(supervisor.ledger.add(task_id, spec, supervisor.order, cap, source, key))
+        await supervisor.ledger.commit()
+    except BaseException:
+        for task in added:
+            supervisor.ledger.drop(task)
+        raise
+    for task in added:
+        supervisor.ledger.enqueue(task)
+    await supervisor.tell_unended()
+    supervisor.dispatch.wake.set()
+
+
+def _key(spec: TaskSpec) -> bytes:
+    """What two tasks share when one check serves both."""
+    return msgspec.json.encode(msgspec.structs.replace(spec, name=""))
+
+
+def _cap(supervisor: Supervisor, spec: TaskSpec) -> tuple[int, str]:
+    if spec.limits.cap_bytes is not None:
+        return spec.limits.cap_bytes, "given"
+    configured = supervisor.config.limits.cap_bytes
+    if configured is not None:
+        return configured, "config"
+    total = supervisor.engine.nodes()[0].mem_total_bytes
+    share = supervisor.config.limits.share
+    return share_of_host(total, supervisor.dispatch.concurrency, share), "share"
+
+
+async def tasks(supervisor: Supervisor, *, everything: bool) -> list[Row]:
+    """The unended ones, oldest first; with `everything` the ended ones of the store too."""
+    live = [task for task in supervisor.ledger.tasks.values() if not task.state.ended]
+    if not everything:
+        return [task.row() for task in sorted(live, key=lambda task: task.order)]
+    rows = {task.id: task.row() for task in supervisor.ledger.tasks.values()}
+    for stored in await supervisor.store.all_tasks(LISTED_MOST):
+        if stored.id not in rows:
+            rows[stored.id] = revived(stored).row()
+    return sorted(rows.values(), key=lambda row: row.created_at)
+
+
+async def show(supervisor: Supervisor, text: str, events: int) -> Detail:
+    task = await resolve(supervisor, text)
+    try:
+        await supervisor.ledger.commit()
+    except StorageTrouble as trouble:
+        supervisor.ledger.trouble = trouble
+    processes: tuple[ProcessSample, ...] = ()
+    if task.state.live:
+        try:
+            answer = await supervisor.engine.command(task.id, "processes", {}, 5)
+            processes = tuple(processes_of(answer))
+        except NoSuchTask:
+            pass  # it ended between the look and the question
+    path = supervisor.state.output(task.id, task.attempts)
+    written = task.attempts > 0 and await asyncio.to_thread(path.exists)
+    return Detail(
+        row=task.row(),
+        attempts=tuple(await supervisor.store.attempts(task.id)),
+        events=tuple(await supervisor.store.events(task.id, max(0, min(events, 5000)))),
+        processes=processes,
+        env_names=tuple(sorted(task.spec.env)),
+        output_path=str(path) if written else None,
+        output_given_back=await asyncio.to_thread(output.given_back, path) if written else 0,
+        launch=task.launch,
+    )
+
+
+async def history(supervisor: Supervisor, limit: int, match: str) -> list[AttemptRecord]:
+    return await supervisor.store.history(max(1, min(limit, LISTED_MOST)), match)
+
+
+async def series(supervisor: Supervisor, text: str, span_s: float) -> Series:
+    """From memory while the task is held; from the one-minute roll-ups afterwards."""
+    task = await resolve(supervisor, text)
+    if task.gauge is not None:
+        return task.gauge.series(task.id, span_s)
+    rollups = await supervisor.store.rollups(task.id, 0)
+    if not rollups:
+        return Gauge().series(task.id, span_s)
+    by_minute = {rollup.minute: rollup for rollup in rollups}
+    newest = max(by_minute)
+    minutes = range(max(min(by_minute), newest - int(span_s // 60)), newest + 1)
+    found = [by_minute.get(minute) for minute in minutes]
+    return Series(
+        task_id=task.id,
+        step_s=60,
+        until=newest * 60 + 59,
+        low=tuple(one.low if one else None for one in found),
+        high=tuple(one.high if one else None for one in found),
+    )
+
+
+async def stop(supervisor: Supervisor, request: protocol.Stop) -> list[Row]:
+    """Stops each; one that ended meanwhile is left as it is, one whose attempt changed is refused
+    before anything is touched."""
+    found = [await resolve(supervisor, text) for text in request.tasks]
+    for task, attempt in zip(found, request.attempts or [], strict=False):
+        if task.attempts != attempt:
+            raise Refused(
+                f"{task.name} is at attempt {task.attempts} now, not {attempt}: left as it is.",
+                "Look again, then stop what you see.",
+            )
+    for task in found:
+        if not may(task.state, Trigger.STOP):
+            continue
+        grace = task.spec.limits.grace_s if request.grace_s is None else request.grace_s
+        why = "kill" if request.now else "stop"
+        await supervisor.stop(task, why, 0.0 if request.now else max(0.0, grace))
+    return [task.row() for task in found]
+
+
+async def retry(supervisor: Supervisor, names: Sequence[str]) -> list[Row]:
+    """Queues ended tasks again; one that is not ended is left as it is."""
+    found = [await resolve(supervisor, text) for text in names]
+    for task in found:
+        if task.state.ended:
+            await supervisor.environments.get(task.environment)
+    await asyncio.shield(asyncio.ensure_future(_requeue(supervisor, found)))
+    return [task.row() for task in found]
+
+
+async def _requeue(supervisor: Supervisor, found: Sequence[Task]) -> None:
+    queued: list[Task] = []
+    for task in found:
+        if may(task.state, Trigger.RETRY):
+            supervisor.order += 1
+            queued.append(supervisor.ledger.again(task, supervisor.order))
+    try:
+        await supervisor.ledger.commit()
+    finally:
+        # stored or not yet: the end that came before is, so another attempt may begin
+        for task in queued:
+            supervisor.ledger.enqueue(task)
+        await supervisor.tell_unended()
+        supervisor.dispatch.wake.set()
+
+
+async def forget(supervisor: Supervisor, names: Sequence[str]) -> int:
+    """Deletes ended tasks with everything they left."""
+    found = [await resolve(supervisor, text) for text in names]
+    for task in found:
+        if not task.state.ended:
+            raise Refused(f"{task.name} is {task.state}, not ended.", "Stop it first.")
+    await supervisor.ledger.commit()
+    gone = await supervisor.store.forget([task.id for task in found])
+    for task in found:
+        supervisor.ledger.forgotten(task.id)
+        await asyncio.to_thread(remove_files, supervisor.state, task.id)
+    await supervisor.clear_environments()
+    return gone
+
+
+async def dispatch(supervisor: Supervisor, request: protocol.Dispatch) -> Host:
+    if request.concurrency is not None:
+        if not 1 <= request.concurrency <= 100_000:
+            raise UsageError(f"{request.concurrency} places.", "Choose 1 to 100000.")
+        supervisor.dispatch.concurrency = request.concurrency
+        await supervisor.store.set_meta("concurrency", str(request.concurrency))
+    if request.paused is not None:
+        supervisor.dispatch.paused = request.paused
+        await supervisor.store.set_meta("paused", "1" if request.paused else None)
+    if request.concurrency is not None or request.paused is not None:
+        supervisor.header_changed()
+        supervisor.dispatch.wake.set()
+    return supervisor.gallery.host
+
+
+async def settled(supervisor: Supervisor, names: Sequence[str]) -> list[Row]:
+    """Returns when every one of them has ended and that is stored."""
+    found = [await resolve(supervisor, text) for text in names]
+    watcher = supervisor.gallery.enter()
+    try:
+        while not all(task.state.ended for task in found):
+            await watcher.stirred()
+        # what a waiter is told must be true after a crash as well
+        while True:
+            try:
+                await supervisor.ledger.commit()
+                break
+            except HeaptuiError:
+                await watcher.stirred()
+    finally:
+        supervisor.gallery.leave(watcher)
+    return [task.row() for task in found]

@@ -1,0 +1,154 @@
+"""What watchers are shown: a full picture, then changes, at the pace of each watcher.
+
+A watcher that does not read piles up nothing: what it missed is a set of task ids, and it is sent
+those rows as they are when it reads again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from heaptui import units
+from heaptui.model import Alert, Event, Host, Row
+from heaptui.protocol import Change, Picture
+from heaptui.supervisor.metrics import seconds_to_cap
+from heaptui.supervisor.task import Task
+
+EVENTS_HELD = 200
+_GROWTH_GRAIN = 1 << 20
+_GRAIN_BITS = 9
+"""Memory is compared to nine bits: what moves less is not visible in three digits."""
+
+
+class Watcher:
+    """What one subscriber has yet to see."""
+
+    def __init__(self) -> None:
+        self._rows: set[str] = set()
+        self._gone: set[str] = set()
+        self._events: deque[Event] = deque(maxlen=EVENTS_HELD)
+        self._host = False
+        self._alerts = False
+        self._something = asyncio.Event()
+
+    def changed(self, task_id: str) -> None:
+        self._gone.discard(task_id)
+        self._rows.add(task_id)
+        self._something.set()
+
+    def gone(self, task_id: str) -> None:
+        self._rows.discard(task_id)
+        self._gone.add(task_id)
+        self._something.set()
+
+    def happened(self, event: Event) -> None:
+        self._events.append(event)
+        self._something.set()
+
+    def header(self, *, host: bool, alerts: bool) -> None:
+        self._host |= host
+        self._alerts |= alerts
+        if host or alerts:
+            self._something.set()
+
+    async def stirred(self) -> None:
+        """Waits for any change, without taking it in."""
+        await self._something.wait()
+        self._something.clear()
+        self._rows.clear()
+        self._gone.clear()
+        self._events.clear()
+
+    async def next(
+        self, at: Callable[[], float], row: Callable[[str], Row | None], gallery: Gallery
+    ) -> Change:
+        """Waits until there is something to see, and takes it."""
+        await self._something.wait()
+        self._something.clear()
+        rows, self._rows = self._rows, set()
+        gone, self._gone = self._gone, set()
+        events = list(self._events)
+        self._events.clear()
+        host, self._host = self._host, False
+        alerts, self._alerts = self._alerts, False
+        return Change(
+            at=at(),
+            rows=[shown for task_id in rows if (shown := row(task_id)) is not None],
+            gone=sorted(gone),
+            host=gallery.host if host else None,
+            alerts=gallery.alerts if alerts else None,
+            events=events,
+        )
+
+
+class Gallery:
+    """The current host line and alerts, and all who watch."""
+
+    def __init__(self, host: Host) -> None:
+        self._watchers: set[Watcher] = set()
+        self.host = host
+        self.alerts: list[Alert] = []
+
+    @property
+    def watched(self) -> bool:
+        return bool(self._watchers)
+
+    def enter(self) -> Watcher:
+        watcher = Watcher()
+        self._watchers.add(watcher)
+        return watcher
+
+    def leave(self, watcher: Watcher) -> None:
+        self._watchers.discard(watcher)
+
+    def changed(self, task_id: str) -> None:
+        for watcher in self._watchers:
+            watcher.changed(task_id)
+
+    def gone(self, task_id: str) -> None:
+        for watcher in self._watchers:
+            watcher.gone(task_id)
+
+    def happened(self, event: Event) -> None:
+        for watcher in self._watchers:
+            watcher.happened(event)
+
+    def hang(self, host: Host, alerts: list[Alert]) -> None:
+        """The header as it is now."""
+        new_host, new_alerts = host != self.host, alerts != self.alerts
+        self.host, self.alerts = host, alerts
+        for watcher in self._watchers:
+            watcher.header(host=new_host, alerts=new_alerts)
+
+    def picture(self, at: float, tasks: Iterable[Task]) -> Picture:
+        return Picture(
+            at=at, host=self.host, rows=[task.row() for task in tasks], alerts=self.alerts
+        )
+
+
+def visibly_moved(task: Task) -> bool:
+    """Whether a reading changed anything that a row shows; notes what is shown now."""
+    sample = task.sample
+    if sample is None:
+        return False
+    left = seconds_to_cap(sample.memory_bytes, task.cap_bytes, task.growth)
+    shown = (
+        _grain(sample.memory_bytes),
+        None if task.growth is None else round(task.growth / _GROWTH_GRAIN),
+        None if left is None else units.duration(left),
+        None if sample.cpu_percent is None else round(sample.cpu_percent),
+        sample.processes,
+        sample.pss_bytes is None or _grain(sample.pss_bytes),
+        task.peak_bytes and _grain(task.peak_bytes),
+        task.spark,
+    )
+    moved = shown != task.shown
+    task.shown = shown
+    return moved
+
+
+def _grain(value: int) -> int:
+    drop = max(0, value.bit_length() - _GRAIN_BITS)
+    return value >> drop << drop

@@ -1,0 +1,57 @@
+"""Why an attempt ended, in one sentence, from what the engine saw and what heaptui did to it."""
+
+from __future__ import annotations
+
+import signal
+
+from heaptui import units
+from heaptui.engine.base import Exited, Lost
+from heaptui.model import Verdict, VerdictKind
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def judge(exited: Exited, stop_why: str | None, timeout_s: float | None) -> Verdict:
+    """The verdict on an attempt that ended.
+
+    `stop_why` is what heaptui was doing to it: `stop`, `kill`, `timeout` or None. An attempt that
+    finished by itself with 0 while it was being stopped counts as finished: its work is done.
+    """
+    how = [] if exited.how == "waitpid" else [f"exit code by {exited.how}"]
+    evidence = (*_ending(exited), *how, *exited.evidence)
+    if exited.error is not None:
+        return Verdict(VerdictKind.BAD_LAUNCH, exited.error, evidence)
+    if exited.cap_hit is not None:
+        return Verdict(VerdictKind.CAP, exited.cap_hit, evidence)
+    if stop_why == "timeout":
+        limit = units.duration(timeout_s)
+        return Verdict(VerdictKind.TIMED_OUT, f"ended after its time-out of {limit}", evidence)
+    if exited.code == 0:
+        return Verdict(VerdictKind.FINISHED, "finished", evidence)
+    if stop_why is not None:
+        text = "killed by the operator" if stop_why == "kill" else "stopped by the operator"
+        return Verdict(VerdictKind.STOPPED, text, evidence)
+    if exited.signal is not None:
+        text = f"killed by {signal_name(exited.signal)}, not by heaptui"
+        if exited.signal in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL):
+            return Verdict(VerdictKind.FAILED, f"crashed: {signal_name(exited.signal)}", evidence)
+        return Verdict(VerdictKind.KILLED, text, evidence)
+    return Verdict(VerdictKind.FAILED, f"exit code {exited.code}", evidence)
+
+
+def _ending(exited: Exited) -> tuple[str, ...]:
+    if exited.error is not None:
+        return ()
+    if exited.signal is not None:
+        return (f"signal {exited.signal} ({signal_name(exited.signal)})",)
+    return (f"exit code {exited.code}",)
+
+
+def lost(event: Lost) -> Verdict:
+    """The verdict on an attempt whose end nobody could see."""
+    return Verdict(VerdictKind.LOST, event.text, (event.why,))

@@ -1,0 +1,161 @@
+"""The launch dialog's fields: what each may hold, and the tasks they describe."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from heaptui.errors import HeaptuiError, UsageError
+from heaptui.model import Kind, Limits, TaskSpec
+from heaptui.runtime.names import clean_name, infer_kind
+from heaptui.runtime.programs import directory
+from heaptui.runtime.taskfile import COUNT_MAX, repeated
+from heaptui.units import parse_duration, parse_size
+
+FIELDS = (
+    "command",
+    "name",
+    "kind",
+    "cap",
+    "heap",
+    "timeout",
+    "retries",
+    "count",
+    "priority",
+    "cwd",
+)
+"""In the order of the dialog."""
+
+REMEMBERED = tuple(name for name in FIELDS if name not in ("name", "count"))
+"""Fields whose last value the next dialog begins with: a name belongs to one task."""
+
+T = TypeVar("T")
+
+_RETRIES_MAX = 1000
+_PRIORITY_MAX = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the fields say: `specs` when all is understood, else what is wrong, by field."""
+
+    specs: list[TaskSpec] = field(default_factory=list)
+    wrong: dict[str, str] = field(default_factory=dict)
+
+
+def command_words(text: str) -> tuple[str, ...]:
+    """The command line in words, as a shell quotes them. Nothing is expanded: no shell runs.
+
+    Raises:
+        UsageError: empty, or a quotation that does not end.
+    """
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(
+            f"{str(error).rstrip('.')}.",
+            "A quotation does not end: close it, or put \\ before the quotation mark.",
+        ) from error
+    if not words:
+        raise UsageError("There is no command.", "Write a program and its arguments.")
+    if "\0" in text:
+        raise UsageError("A command holds no NUL character.")
+    return words
+
+
+def read_form(values: Mapping[str, str], here: str) -> Form:
+    """Understands the fields; a relative directory starts from `here`. A field that is blank has
+    its default."""
+    wrong: dict[str, str] = {}
+    argv = _command(values, wrong)
+    kind = _read(values, wrong, "kind", _kind, infer_kind(argv))
+    limits = Limits(
+        cap_bytes=_read(values, wrong, "cap", _size, None),
+        heap_bytes=_read(values, wrong, "heap", _size, None),
+        timeout_s=_read(values, wrong, "timeout", _seconds, None),
+    )
+    retries = _read(values, wrong, "retries", _whole(0, _RETRIES_MAX), 0)
+    count = _read(values, wrong, "count", _whole(1, COUNT_MAX), 1)
+    priority = _read(values, wrong, "priority", _whole(-_PRIORITY_MAX, _PRIORITY_MAX), 0)
+    cwd = _read(values, wrong, "cwd", lambda text: _directory(text, here), here)
+    if wrong:
+        return Form(wrong=wrong)
+    spec = TaskSpec(
+        argv=argv,
+        cwd=cwd,
+        name=clean_name(values.get("name", ""), argv),
+        kind=kind,
+        limits=limits,
+        retries=retries,
+        priority=priority,
+    )
+    return Form(specs=repeated(spec, count))
+
+
+def _command(values: Mapping[str, str], wrong: dict[str, str]) -> tuple[str, ...]:
+    try:
+        return command_words(values.get("command", ""))
+    except UsageError as error:
+        wrong["command"] = _advice(error)
+        return ()
+
+
+def _read(
+    values: Mapping[str, str],
+    wrong: dict[str, str],
+    name: str,
+    parse: Callable[[str], T],
+    default: T,
+) -> T:
+    """The field's value, its default where it is blank; what is wrong with it goes to `wrong`."""
+    text = values.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        return parse(text)
+    except HeaptuiError as error:
+        wrong[name] = _advice(error)
+        return default
+
+
+def _advice(error: HeaptuiError) -> str:
+    """What a field's one line has room for: what it accepts, else what is wrong. The value itself
+    stands in the field above."""
+    return error.remedy or error.what
+
+
+def _kind(text: str) -> Kind:
+    fitting = [kind for kind in Kind if kind.value.startswith(text.lower())]
+    if len(fitting) != 1:
+        raise UsageError(f"There is no kind {text[:20]!r}.", f"Write one of {', '.join(Kind)}.")
+    return fitting[0]
+
+
+def _size(text: str) -> int | None:
+    return parse_size(text)
+
+
+def _seconds(text: str) -> float | None:
+    return parse_duration(text)
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise UsageError(
+                f"{text[:20]!r} does not fit.", f"Write a whole number from {least} to {most}."
+            )
+        return number
+
+    return parse
+
+
+def _directory(text: str, here: str) -> str:
+    return str(directory(str(Path(here) / Path(text).expanduser())))

@@ -1,0 +1,103 @@
+"""What a stop would hit, frozen when its dialog opened, and whether it is still the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from heaptui.model import Detail, ProcessSample, Row
+from heaptui.tui.cells import cut
+from heaptui.tui.lines import Line, field, fitted, flow, one_line, sentence
+from heaptui.units import duration, size
+
+LISTED = 8
+"""Targets that a dialog names; the rest is a count."""
+
+_PROCESSES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One task as the dialog showed it."""
+
+    row: Row
+
+    @property
+    def name(self) -> str:
+        return called(self.row)
+
+    def changed(self, row: Row) -> str | None:
+        """What is different about the task now, None while it is the one that was shown."""
+        was = self.row
+        if row.attempts != was.attempts:
+            return f"{self.name} is at attempt {row.attempts} now, not {was.attempts}"
+        if row.state.ended:
+            return f"{self.name} has ended meanwhile ({row.state.value})"
+        if was.pid is not None and (row.pid, row.started_at) != (was.pid, was.started_at):
+            return f"{self.name} runs as another process now (pid {row.pid}, not {was.pid})"
+        return None
+
+
+def called(row: Row) -> str:
+    """The task's name in one short line."""
+    return cut(one_line(row.name or row.id), 40)
+
+
+def one_target(row: Row, detail: Detail | None, width: int, now: float) -> list[Line]:
+    """Which task, which attempt, which process, and what ends with it."""
+    identity = f"task {row.id}, attempt {row.attempts}" if row.attempts else f"task {row.id}"
+    if row.pid is not None:
+        identity += f", pid {row.pid}"
+    if row.started_at is not None:
+        identity += f", started {time.strftime('%H:%M:%S', time.localtime(row.started_at))}"
+    lines = sentence(identity, width)
+    if not row.state.live:
+        return lines + sentence("it waits: nothing runs, it leaves the queue", width)
+    worked = "" if row.started_at is None else f"; {duration(now - row.started_at)} of work"
+    lines += sentence(f"ends {_processes(row, detail)}{worked}", width)
+    if row.memory_bytes is not None:
+        lines.append(field("gives back", size(row.memory_bytes)))
+    if row.retries:
+        lines += sentence("what is stopped is not retried", width, "dim")
+    return lines
+
+
+def _processes(row: Row, detail: Detail | None) -> str:
+    tree = detail.processes if detail is not None else ()
+    count = len(tree) or row.processes
+    if count is None:
+        return "its processes"
+    named = ", ".join(f"{_program(each)} {each.pid}" for each in tree[:_PROCESSES])
+    more = f" and {len(tree) - _PROCESSES} more" if len(tree) > _PROCESSES else ""
+    listed = f" ({named}{more})" if named else ""
+    return f"{count} process{'es' * (count != 1)}{listed}"
+
+
+def _program(process: ProcessSample) -> str:
+    words = one_line(process.command).split()
+    return cut(words[0].rpartition("/")[2] or words[0], 16) if words else "process"
+
+
+def several_targets(rows: Sequence[Row], width: int, now: float) -> list[Line]:
+    """A line for each of the first targets, then the sums."""
+    lines: list[Line] = []
+    for row in rows[:LISTED]:
+        pid = "waits" if row.pid is None else f"pid {row.pid}"
+        worked = "" if row.started_at is None else duration(now - row.started_at)
+        name = fitted(((called(row), "strong"),), width - 36)
+        rest = f"  {pid:<12} try {row.attempts:<3}{size(row.memory_bytes):>7} {worked:>6}"
+        lines.append((*name, (rest, "plain")))
+    if len(rows) > LISTED:
+        lines.append(((f"and {len(rows) - LISTED} more", "dim"),))
+    counts = [row.processes for row in rows if row.processes is not None]
+    memory = [row.memory_bytes for row in rows if row.memory_bytes is not None]
+    sums = [field("tasks", str(len(rows)))]
+    if counts:
+        sums.append(field("processes", str(sum(counts))))
+    if memory:
+        sums.append(field("memory", size(sum(memory))))
+    waiting = sum(not row.state.live for row in rows)
+    if waiting:
+        sums.append(field("of them waiting", str(waiting)))
+    return [*lines, *flow(sums, width)]

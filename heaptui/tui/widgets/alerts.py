@@ -1,0 +1,40 @@
+"""One alert in one line, with the keys that act on it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from heaptui.model import Alert, Row
+from heaptui.tui.cells import cut, safe
+from heaptui.tui.glyphs import Glyphs
+from heaptui.tui.lines import Line, Role, Span, fitted, width_of
+
+_NARROW = 100
+_NAME_MAX = 32
+
+
+def alert_line(
+    alerts: Sequence[Alert], row: Row | None, width: int, glyphs: Glyphs, *, here: bool
+) -> Line:
+    """The first of `alerts`; `row` is the task it is about, `here` that the cursor is on it."""
+    if not alerts:
+        return ()
+    alert = alerts[0]
+    role: Role = "red" if alert.level == "red" else "amber"
+    text: list[Span] = [(f" {glyphs.alert} ", role)]
+    if row is not None:
+        text += [(cut(safe(row.name), _NAME_MAX, glyphs), "strong"), (" ", "plain")]
+    text.append((safe(alert.text), "plain"))
+    narrow = width < _NARROW
+    gap = "  " if narrow else "   "
+    keys: list[Span] = []
+    if row is not None:
+        key, label = ("K", "stop…") if here else ("!", "go")
+        keys += [(key, "sky"), (f" {label}{gap}", "plain")]
+    if len(alerts) > 1:
+        keys.append((f"1{'/' if narrow else ' of '}{len(alerts)}{gap}", "dim"))
+    keys += [("a", "sky"), (" seen" if narrow else " seen ", "plain")]
+    room = width - width_of(tuple(keys)) - 1
+    if room < 20:
+        return fitted(tuple(text), width)
+    return (*fitted(tuple(text), room), (" ", "plain"), *keys)

@@ -1,0 +1,295 @@
+"""The dock's widget: follows a task, fetches what its visible pane needs, and paints it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Input
+
+from heaptui.client import Operator
+from heaptui.errors import HeaptuiError
+from heaptui.model import Detail, Row, Series
+from heaptui.tui.keymap import bindings
+from heaptui.tui.lines import Line, one_line
+from heaptui.tui.themes import glyphs_of
+from heaptui.tui.widgets.dock.absent import context_lines, snapshot_lines
+from heaptui.tui.widgets.dock.chart import ascii_dots, braille
+from heaptui.tui.widgets.dock.events import event_lines
+from heaptui.tui.widgets.dock.memory import memory_lines, span_of
+from heaptui.tui.widgets.dock.output_pane import OutputPane
+from heaptui.tui.widgets.dock.processes import process_lines
+from heaptui.tui.widgets.dock.title import HINT, ROOMY, SHORT_HINT, Title, title
+from heaptui.tui.widgets.lines_view import LinesView
+from heaptui.tui.widgets.painting import OneLine
+
+FETCH_S = 1.0
+"""Seconds between two fetches of the same pane at least."""
+
+SETTLE_S = 0.12
+"""Seconds the cursor rests on a task before anything is fetched of it."""
+
+_EVENTS = 200
+
+
+class Dock(Widget):
+    """Six panes on the task under the cursor.
+
+    `hint` stands at the right of the title. `clock` gives seconds since the epoch.
+    """
+
+    DEFAULT_CSS = """
+    Dock { height: 1fr; layout: vertical; }
+    Dock #dock-title { height: 1; }
+    Dock #dock-foot { height: 1; display: none; }
+    Dock #dock-search { height: 1; display: none; border: none; padding: 0 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("dock")
+
+    active: reactive[str] = reactive("memory", init=False)
+
+    def __init__(
+        self,
+        operator: Operator,
+        *,
+        hint: Line | None = None,
+        clock: Callable[[], float] = time.time,
+        **kw: Any,
+    ) -> None:
+        super().__init__(**kw)
+        self._operator = operator
+        self._hint = hint
+        self._clock = clock
+        self._row: Row | None = None
+        self._detail: Detail | None = None
+        self._series: Series | None = None
+        self._trouble = ""
+        self._stale = False
+        self._fetching = False
+        self._newest_seen = True
+        self._title = OneLine(self._draw_title, id="dock-title")
+        self._body = LinesView(id="dock-body", focusable=True)
+        self._foot = OneLine(self._draw_foot, id="dock-foot")
+        self._search = Input(
+            id="dock-search", compact=True, placeholder="find in the output", select_on_focus=False
+        )
+        self._output = OutputPane(self._body, self._paint_foot)
+
+    def compose(self) -> ComposeResult:
+        self._search.cursor_blink = False
+        yield self._title
+        yield self._body
+        yield self._foot
+        yield self._search
+
+    def on_mount(self) -> None:
+        self.set_interval(FETCH_S, self._tick)
+        self.call_after_refresh(self._tick)
+
+    # --- what the screen calls ---------------------------------------------------------------
+    def follow(self, row: Row | None) -> None:
+        """Show another task, or newer figures of the same one; None: there is none."""
+        if row is self._row:
+            return
+        before, self._row = self._row, row
+        self._stale = True
+        if before is None or row is None or before.id != row.id:
+            self._detail, self._series, self._trouble = None, None, ""
+            self._output.clear()
+            self._body.show((), 0)
+            if self.is_mounted:
+                self.set_timer(SETTLE_S, lambda: self._fetch_if(row))
+        self._paint()
+
+    def tab(self, name: str) -> None:
+        """Show the pane `name`, one of `TABS`."""
+        self.active = name
+
+    def focusable_search(self) -> bool:
+        """Open the search of the pane that is shown; False when it has none."""
+        if self.active != "output" or self._row is None:
+            return False
+        self._search.display = True
+        self._search.value = self._output.needle
+        self._search.focus()
+        return True
+
+    def focus(self, scroll_visible: bool = True) -> Self:
+        """The keys go to the pane's lines."""
+        self._body.focus(scroll_visible)
+        return self
+
+    # --- painting ----------------------------------------------------------------------------
+    def watch_active(self) -> None:
+        self._newest_seen = True
+        self._body.show((), 0)
+        self._paint()
+        self._stale = True
+        self._tick()
+
+    @on(LinesView.Resized, "#dock-body")
+    def _resized(self, event: LinesView.Resized) -> None:
+        event.stop()
+        self._paint()
+
+    def _paint(self) -> None:
+        if not self.is_mounted or self.size.width == 0:
+            return
+        self._title.redraw()
+        row, body = self._row, self._body
+        width, height = body.size.width, body.size.height
+        if row is None:
+            body.show([])
+        elif self.active == "output":
+            self._output.paint()
+        elif self.active == "events":
+            detail = self._detail
+            lines = event_lines(detail.events, width, self._clock()) if detail else []
+            body.show(lines, len(lines) if self._newest_seen else None)
+        else:
+            body.show(self._lines(row, width, height))
+        self._paint_foot()
+
+    def _lines(self, row: Row, width: int, height: int) -> list[Line]:
+        if self.active == "memory":
+            dots = braille if glyphs_of(self).braille else ascii_dots
+            room = (width, height)
+            return memory_lines(row, self._detail, self._series, room, now=self._clock(), dots=dots)
+        if self.active == "processes":
+            return process_lines(row, self._detail.processes, width) if self._detail else []
+        return (context_lines if self.active == "context" else snapshot_lines)(row, width)
+
+    def _draw_title(self, width: int) -> Line:
+        return self._titled(width).line
+
+    def _titled(self, width: int) -> Title:
+        hint = self._hint or (HINT if width >= ROOMY else SHORT_HINT)
+        name = "no task" if self._row is None else one_line(self._row.name or self._row.id)
+        return title(name, self.active, width, hint, glyphs_of(self).rule)
+
+    def _draw_foot(self, width: int) -> Line:
+        if self._trouble:
+            return ((f" {self._trouble}", "amber"),)
+        return self._output.status(width) if self.active == "output" else ()
+
+    def _paint_foot(self) -> None:
+        shown = bool(self._trouble) or (self.active == "output" and self._row is not None)
+        self._foot.display = shown and not self._search.display
+        self._foot.redraw()
+
+    # --- fetching ----------------------------------------------------------------------------
+    def _tick(self) -> None:
+        row = self._row
+        # a chart moves on with the time even while no figure of its row changes
+        moves = row is not None and row.state.live and self.active == "memory"
+        if (self._stale or moves) and self.display and self.screen.is_current:
+            self._fetch_if(row)
+
+    def _fetch_if(self, row: Row | None) -> None:
+        """Fetch unless the cursor went on, or the last fetch still runs: then drop this one."""
+        current = self._row
+        if row is None or current is None or row.id != current.id or self._fetching:
+            return
+        self._fetching, self._stale = True, False
+        self.run_worker(self._fetch(current, self.active), group="dock-fetch")
+
+    async def _fetch(self, row: Row, pane: str) -> None:
+        series = self._series
+        try:
+            if pane == "memory":
+                span = span_of(row, self._clock())
+                series, detail = await asyncio.gather(
+                    self._operator.series(row.id, span), self._operator.show(row.id, _EVENTS)
+                )
+            elif pane in ("processes", "output", "events"):
+                detail = await self._operator.show(row.id, _EVENTS)
+            else:
+                return
+        except HeaptuiError as error:
+            self._trouble = error.what
+            self._paint_foot()
+            return
+        finally:
+            self._fetching = False
+        if self._row is None or self._row.id != row.id:
+            self._stale = True
+            return
+        self._trouble, self._series, self._detail = "", series, detail
+        if self.active == "output":
+            await self._output.refresh(self._row, detail)
+            self._paint_foot()
+        else:
+            self._paint()
+
+    # --- keys --------------------------------------------------------------------------------
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that have no use in this pane go on to the screen."""
+        if action in ("follow", "search"):
+            return self.active == "output"
+        if action in ("older", "newer"):
+            return self.active == "output" and bool(self._output.needle)
+        if action == "end_search":
+            return self._search.display or (self.active == "output" and bool(self._output.needle))
+        return super().check_action(action, parameters)
+
+    def action_move(self, lines: int) -> None:
+        self._body.action_move(lines)
+
+    def action_page(self, pages: int) -> None:
+        self._body.action_page(pages)
+
+    def action_first(self) -> None:
+        self._body.action_first()
+
+    def action_last(self) -> None:
+        self._body.action_last()
+
+    def action_search(self) -> None:
+        self.focusable_search()
+
+    async def action_follow(self) -> None:
+        await self._output.toggle_following()
+
+    async def action_older(self) -> None:
+        await self._output.older()
+
+    async def action_newer(self) -> None:
+        await self._output.newer()
+
+    async def action_end_search(self) -> None:
+        if self._search.display:
+            self._close_search()
+        else:
+            await self._output.find("")
+
+    @on(LinesView.Moved, "#dock-body")
+    async def _moved(self, event: LinesView.Moved) -> None:
+        event.stop()
+        self._newest_seen = event.at_end
+        if self.active == "output":
+            await self._output.moved()
+
+    @on(Input.Submitted, "#dock-search")
+    async def _searched(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._close_search()
+        await self._output.find(event.value)
+
+    def _close_search(self) -> None:
+        self._search.display = False
+        self._body.focus()
+        self._paint_foot()
+
+    @on(events.Click, "#dock-title")
+    def _clicked(self, event: events.Click) -> None:
+        for name, (begin, end) in self._titled(self.size.width).places.items():
+            if begin <= event.x < end:
+                self.tab(name)

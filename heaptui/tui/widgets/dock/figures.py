@@ -1,0 +1,156 @@
+"""The figures beside the chart: what a task has, what it may have, and how it ended.
+
+What is not known is left out where a figure would stand alone, and is a dot where it belongs to a
+pair; it is never a zero.
+"""
+
+from __future__ import annotations
+
+from heaptui.model import Detail, Kind, Row, State, VerdictKind
+from heaptui.tui.cells import SOFT_SHARE
+from heaptui.tui.danger import SOON_S
+from heaptui.tui.lines import Line, Role, field, flow, one_line, sentence
+from heaptui.tui.widgets.dock.chart import level_role
+from heaptui.tui.widgets.dock.events import recent
+from heaptui.units import duration, growth, short_size, size
+
+
+def figures(row: Row, detail: Detail | None, width: int, height: int, now: float) -> list[Line]:
+    """At most `height` lines for the right side of the memory pane, the newest events last."""
+    if row.state.ended:
+        lines = _ended(row, detail, width)
+    elif row.state.live:
+        lines = _live(row, width, now)
+    else:
+        lines = _waiting(row, width, now)
+    lines = lines[:height]
+    room = height - len(lines)
+    if detail is not None and room > 0:
+        lines += recent(detail.events, width, room, now)
+    return lines
+
+
+def _live(row: Row, width: int, now: float) -> list[Line]:
+    lines = flow(_memory(row), width)
+    lines += flow(_danger(row), width)
+    lines += flow(_heap(row), width)
+    lines += flow(_processes(row), width)
+    lines += flow(_limits(row, now), width)
+    return lines
+
+
+def _memory(row: Row) -> list[Line]:
+    shown = size(row.memory_bytes)
+    role: Role = (
+        "plain" if row.memory_bytes is None else level_role(row.memory_bytes, row.cap_bytes)
+    )
+    fields = [field("memory", shown, "plain" if role == "quantity" else role)]
+    if row.memory_from is not None:
+        fields[0] = (*fields[0], (f" by {row.memory_from}", "dim"))
+    fields.append(field("peak", size(row.peak_bytes)))
+    for label, value in (
+        ("rss", row.rss_bytes),
+        ("pss", row.pss_bytes),
+        ("uss", row.uss_bytes),
+    ):
+        if value is not None and label != row.memory_from:
+            fields.append(field(label, size(value)))
+    return fields
+
+
+def _danger(row: Row) -> list[Line]:
+    if row.growth_bytes_per_min is None:
+        return []
+    near = row.to_cap_s is not None and row.to_cap_s < SOON_S
+    role = level_role(row.memory_bytes or 0, row.cap_bytes)
+    hot: Role = ("red" if role == "red" else "amber") if near else "plain"
+    fields = [(*field("growth", growth(row.growth_bytes_per_min), hot), (" a minute", "dim"))]
+    if row.to_cap_s is not None:
+        fields.append(field("cap in", duration(row.to_cap_s), hot))
+    return fields
+
+
+def _heap(row: Row) -> list[Line]:
+    if row.heap_used_bytes is None and row.heap_limit_bytes is None:
+        return []
+    name = "V8 heap" if row.kind is Kind.NODE else "heap"
+    if row.heap_used_bytes is None:
+        return [field(f"{name} limit", size(row.heap_limit_bytes), "violet")]
+    used = size(row.heap_used_bytes)
+    if row.heap_limit_bytes is not None:
+        used += f" of {size(row.heap_limit_bytes)}"
+    return [field(name, used, "violet")]
+
+
+def _processes(row: Row) -> list[Line]:
+    fields = []
+    if row.processes is not None:
+        fields.append(field("processes", str(row.processes)))
+    if row.pid is not None:
+        fields.append(field("pid", str(row.pid)))
+    if row.cpu_percent is not None:
+        fields.append(field("cpu", f"{row.cpu_percent:.0f}%"))
+    return fields
+
+
+def _limits(row: Row, now: float) -> list[Line]:
+    """Cap, soft limit and time-out, with what enforces the cap and where it comes from."""
+    fields: list[Line] = []
+    if row.cap_bytes is not None:
+        cap = field("cap", short_size(row.cap_bytes))
+        if row.cap_means is not None:
+            cap = (*cap, (f" by {row.cap_means.value}", "dim"))
+        fields.append(cap)
+        fields.append(field("soft at", short_size(row.cap_bytes * SOFT_SHARE)))
+        if row.cap_source != "given":
+            fields.append((("a share of this host's memory", "dim"),))
+    if row.timeout_s is not None and row.started_at is None:
+        fields.append(field("time-out", duration(row.timeout_s)))
+    elif row.timeout_s is not None and row.started_at is not None:
+        left = row.started_at + row.timeout_s - now
+        near = left < row.timeout_s / 10
+        value = duration(max(0.0, left))
+        fields.append(field("time-out in", value, "amber" if near else "plain"))
+    return fields
+
+
+def _waiting(row: Row, width: int, now: float) -> list[Line]:
+    why = row.wait_reason or "waits for its turn"
+    lines = sentence(one_line(why), width, "plain")
+    if row.next_try_at is not None:
+        lines.append(field("next try in", duration(max(0.0, row.next_try_at - now)), "sky"))
+    if row.reason is not None:
+        lines += sentence(f"last attempt: {one_line(row.reason)}", width, "amber")
+    if row.peak_bytes is not None:
+        lines.append(field("peak so far", size(row.peak_bytes)))
+    lines += flow(_limits(row, now), width)
+    return lines
+
+
+_ENDED_ROLE: dict[State, Role] = {State.DONE: "plain", State.STOPPED: "plain"}
+
+
+def _ended(row: Row, detail: Detail | None, width: int) -> list[Line]:
+    why = one_line(row.reason) if row.reason else _outcome(row)
+    lines = sentence(why, width, _ENDED_ROLE.get(row.state, "red"))
+    fields = [field("peak", size(row.peak_bytes))]
+    if row.started_at is not None and row.ended_at is not None:
+        fields.append(field("ran", duration(row.ended_at - row.started_at)))
+    if row.exit_code is not None:
+        fields.append(field("exit code", str(row.exit_code)))
+    if row.signal is not None:
+        fields.append(field("signal", str(row.signal)))
+    if row.attempts > 1:
+        fields.append(field("attempts", str(row.attempts)))
+    lines += flow(fields, width)
+    if row.cap_bytes is not None:
+        cap = field("cap", short_size(row.cap_bytes))
+        lines.append((*cap, (f" by {row.cap_means.value}", "dim")) if row.cap_means else cap)
+    if detail is not None and detail.attempts and row.verdict is not VerdictKind.FINISHED:
+        for evidence in detail.attempts[-1].evidence:
+            lines += sentence(one_line(evidence), width, "dim")
+    return lines
+
+
+def _outcome(row: Row) -> str:
+    return row.verdict.value if row.verdict is not None else row.state.value

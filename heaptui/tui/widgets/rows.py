@@ -1,0 +1,229 @@
+"""A task as a line of the table: its figures, or why it has none. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from heaptui import units
+from heaptui.model import Row, State
+from heaptui.tui.cells import bar, left, right, safe, soft_limit, sparkline
+from heaptui.tui.danger import SOON_S, Danger, danger
+from heaptui.tui.glyphs import UNICODE, Glyphs
+from heaptui.tui.lines import Line, Role, Span, joined
+from heaptui.tui.widgets.columns import Layout
+
+ROLE: dict[Danger, Role] = {Danger.CALM: "plain", Danger.AMBER: "amber", Danger.RED: "red"}
+_FILL: dict[Danger, Role] = {**ROLE, Danger.CALM: "quantity"}
+_QUIET: dict[Danger, Role] = {**ROLE, Danger.CALM: "dim"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a row's line depends on besides the row. `now`: seconds since the epoch."""
+
+    layout: Layout
+    now: float
+    glyphs: Glyphs = UNICODE
+
+
+def row_line(row: Row, look: Look, *, cursor: bool = False, marked: bool = False) -> Line:
+    """A row in exactly the layout's width, or less."""
+    level = danger(row)
+    spans: list[Span] = [
+        (look.glyphs.mark if marked else " ", "sky"),
+        (look.glyphs.of(row.state), _sign_role(row, level)),
+        (" ", "plain"),
+    ]
+    figures = row.state.live and row.memory_bytes is not None
+    for at, (column, width) in enumerate(look.layout.columns):
+        if not figures and column.id not in _ALWAYS:
+            rest = sum(wide + after.gap for after, wide in look.layout.columns[at:])
+            spans += _instead(row, rest - column.gap, look, column.gap)
+            break
+        spans.append((" " * column.gap, "plain"))
+        match column.id:
+            case "name":
+                name = left(safe(row.name), width, look.glyphs)
+                spans.append((name, _name_role(row, cursor=cursor)))
+            case "bar":
+                fill, ticks = _bar(row, width, look.glyphs)
+                spans += [(fill, _FILL[level]), (ticks, "dim")]
+            case "spark":
+                spans.append((sparkline(row.spark, width, look.glyphs), _QUIET[level]))
+            case id:
+                text, role = _cell(id, row, look, level)
+                fit = left if column.at_left else right
+                spans.append((fit(text, width, look.glyphs), role))
+    return joined(spans)
+
+
+_ALWAYS = frozenset(("name", "kind", "pid", "processes", "memory"))
+"""What a row that does not run has too; the reason why stands from there to the right."""
+
+
+def _sign_role(row: Row, level: Danger) -> Role:
+    match row.state:
+        case State.QUEUED | State.BACKOFF | State.DONE | State.STOPPED:
+            return "dim"
+        case State.STARTING | State.STOPPING:
+            return "sky"
+        case _:
+            return ROLE[level]
+
+
+def _name_role(row: Row, *, cursor: bool) -> Role:
+    if cursor:
+        return "strong"
+    return "plain" if row.state.live or danger(row) else "dim"
+
+
+def _bar(row: Row, width: int, glyphs: Glyphs) -> tuple[str, str]:
+    soft = soft_limit(row.cap_bytes)
+    peak = row.peak_bytes
+    if peak is not None and row.memory_bytes and peak < row.memory_bytes * 1.02:
+        peak = None  # a tick at the filling's own edge says nothing
+    return bar(width, row.memory_bytes, row.cap_bytes, soft, peak, glyphs=glyphs)
+
+
+def _near(row: Row, level: Danger) -> Role:
+    """The role of growth and time to the cap: a colour only where they are the danger."""
+    near = row.to_cap_s is not None and row.to_cap_s < SOON_S
+    return ROLE[level] if near else "plain"
+
+
+def _memory(row: Row, level: Danger) -> tuple[str, Role]:
+    if row.state.ended:
+        return units.size(row.peak_bytes), "plain" if level else "dim"
+    if row.memory_bytes is None:
+        return units.UNKNOWN, "dim"
+    return units.size(row.memory_bytes), ROLE[level]
+
+
+def _number(value: int | None) -> str:
+    return units.UNKNOWN if value is None else str(value)
+
+
+def _known(text: str, role: Role = "plain") -> tuple[str, Role]:
+    return text, "dim" if text == units.UNKNOWN else role
+
+
+def heap_pair(used: int | None, limit: int | None) -> str:
+    """`1.41/1.50G`, `611/700M`, `97M/1.50G`, `97M`: one unit where both have the same."""
+    if limit is None or used is None:
+        return units.size(used)
+    first, second = units.size(used), units.size(limit)
+    return f"{first[:-1] if first[-1] == second[-1] else first}/{second}"
+
+
+def age(seconds: float) -> str:
+    """`<1m`, `6m`, `3h05`: in whole minutes, so that a calm table is not painted every second."""
+    if seconds < 60:
+        return "<1m"
+    return f"{int(seconds // 60)}m" if seconds < 3600 else units.duration(seconds)
+
+
+def _age_of(row: Row, look: Look) -> str:
+    return units.UNKNOWN if row.started_at is None else age(look.now - row.started_at)
+
+
+def _percent(value: float | None) -> str:
+    return units.UNKNOWN if value is None else f"{value:.0f}%"
+
+
+def _cell(id: str, row: Row, look: Look, level: Danger) -> tuple[str, Role]:
+    """Text and role of a cell that is text."""
+    match id:
+        case "kind":
+            return row.kind.value, "dim"
+        case "pid":
+            return _number(row.pid if row.state.live else None), "dim"
+        case "processes":
+            return _number(row.processes if row.state.live else None), "dim"
+        case "memory":
+            return _memory(row, level)
+        case "cap":
+            return units.short_size(row.cap_bytes), "dim"
+        case "peak":
+            return units.size(row.peak_bytes), "dim"
+        case "heap":
+            return _known(heap_pair(row.heap_used_bytes, row.heap_limit_bytes), "violet")
+        case "heap-short":
+            return _known(units.size(row.heap_used_bytes), "violet")
+        case "growth":
+            return _known(units.growth(row.growth_bytes_per_min), _near(row, level))
+        case "to-cap":
+            return _known(units.duration(row.to_cap_s), _near(row, level))
+        case "cpu":
+            return _known(_percent(row.cpu_percent))
+        case "age":
+            return _age_of(row, look), "dim"
+        case "tries":
+            return str(row.attempts), "dim"
+        case "command":
+            return safe(" ".join(row.argv)), "dim"
+    raise KeyError(id)
+
+
+def _instead(row: Row, width: int, look: Look, gap: int) -> list[Span]:
+    """What stands in the place of the figures of a row that has none: why, and since when."""
+    spans: list[Span] = [(" " * gap, "plain")]
+    since = _since(row, look, short=width < 70) if width > 24 else ""
+    room = width - len(since) - 2 if since else width
+    why, hint = _why(row, look), _hint(row)
+    if sum(cell_len(text) for text, _ in (*why, *hint)) <= room:
+        why += hint
+    for text, role in why:
+        if room <= 0:
+            break
+        piece = left(text, min(room, cell_len(text)), look.glyphs)
+        spans.append((piece, role))
+        room -= cell_len(piece)
+    if since:
+        used = width - len(since) - 2 - room
+        spans.append((right(since, width - used), "dim"))
+    return spans
+
+
+def _since(row: Row, look: Look, *, short: bool) -> str:
+    """Right of the reason: how long ago it ended, and the tries where it was more than one."""
+    if not row.state.ended or row.ended_at is None:
+        return ""
+    tries = f"  {row.attempts} tries" if row.attempts > 1 and not short else ""
+    return f"{age(look.now - row.ended_at)} ago{tries}"
+
+
+def _why(row: Row, look: Look) -> list[Span]:
+    reason = safe(row.reason or "")
+    match row.state:
+        case State.QUEUED:
+            return [(safe(row.wait_reason or "waits for its turn"), "plain")]
+        case State.BACKOFF:
+            left_s = None if row.next_try_at is None else max(0.0, row.next_try_at - look.now)
+            when = "" if left_s is None else f"next try in {units.duration(left_s)}   "
+            return [(when, "plain"), (safe(row.wait_reason or reason), "dim")]
+        case State.STARTING:
+            return [("starts", "dim")]
+        case State.RUNNING:
+            return [("not measured yet", "dim")]
+        case State.STOPPING:
+            return [("stopping", "sky")]
+        case State.FAILED:
+            return [(reason or "failed", "red")]
+        case State.LOST:
+            return [(reason or "its end was not seen", "red")]
+        case State.DONE | State.STOPPED:
+            took = (
+                f" after {units.duration(row.ended_at - row.started_at)}"
+                if row.started_at is not None and row.ended_at is not None
+                else ""
+            )
+            return [((reason or row.state.value) + took, "dim")]
+
+
+def _hint(row: Row) -> list[Span]:
+    """The next step, where there is room for it."""
+    if row.state not in (State.FAILED, State.LOST):
+        return []
+    return [("   next: ", "dim"), ("R", "sky"), (" retry", "plain")]

@@ -1,0 +1,59 @@
+"""The screens as pictures, with a clock that stands still."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.terminal.fake_operator import FakeOperator, many, picture
+from tests.terminal.stage import make_app, text_on, until
+
+SIZES = [(80, 24), (120, 40), (200, 50)]
+_NAMED = [f"{width}x{height}" for width, height in SIZES]
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+async def _charted(pilot: Any) -> None:
+    """The dock has its figures."""
+    await until(pilot, lambda: "attempt 1 began" in text_on(pilot.app))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=_NAMED)
+def test_main(snap_compare: Any, size: tuple[int, int]) -> None:
+    assert snap_compare(make_app(), terminal_size=size, run_before=_charted)
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=_NAMED[:2])
+def test_filtered_and_marked(snap_compare: Any, size: tuple[int, int]) -> None:
+    async def filtered(pilot: Any) -> None:
+        await pilot.press("space", "slash", *"node", "down")
+        await until(pilot, lambda: "333 of 1,000" in text_on(pilot.app))
+        await _charted(pilot)
+
+    app = make_app(FakeOperator(picture(many(1000))))
+    assert snap_compare(app, terminal_size=size, run_before=filtered)
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=_NAMED[:2])
+def test_first_minute(snap_compare: Any, size: tuple[int, int]) -> None:
+    async def empty(pilot: Any) -> None:
+        await until(pilot, lambda: "No task is running" in text_on(pilot.app))
+
+    app = make_app(FakeOperator(picture([])))
+    assert snap_compare(app, terminal_size=size, run_before=empty)
+
+
+@pytest.mark.parametrize("theme", ["light", "ansi"])
+def test_themes(snap_compare: Any, theme: str) -> None:
+    assert snap_compare(make_app(theme=theme), terminal_size=(80, 24), run_before=_charted)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+
+from heaptui.cli import listing
+from heaptui.cli.following import exit_code
+from heaptui.model import AttemptRecord, Detail, Kind, Row, State, VerdictKind
+
+PROMISED = {
+    "id", "name", "kind", "state", "pid", "exit_code", "signal", "attempts", "rss_bytes",
+    "peak_bytes", "cap_bytes", "created_at", "started_at", "ended_at",
+}  # fmt: skip
+NASTY = "\x1b]0;title\x07[bold]red[/]\x1b[2J\x9b31m\r\n\ttab"
+
+
+def row(**fields):
+    given = {
+        "id": "a1b2c3",
+        "name": "agent",
+        "kind": Kind.COMMAND,
+        "state": State.RUNNING,
+        "argv": ("true",),
+        "cwd": "/",
+        "created_at": 1000.0,
+        **fields,
+    }
+    return Row(**given)
+
+
+def test_json_has_the_promised_fields_and_null_where_nothing_is_known(capsys):
+    listing.put_json([row()])
+    (told,) = json.loads(capsys.readouterr().out)
+    assert set(told) >= PROMISED
+    assert told["pid"] is told["exit_code"] is told["rss_bytes"] is None
+    assert told["kind"] == "command"
+    assert told["state"] == "running"
+
+
+def test_an_empty_listing_says_so_beside_the_data(capsys):
+    listing.put_rows([], everything=False)
+    listing.put_history([])
+    caught = capsys.readouterr()
+    assert caught.out == ""
+    assert "--all" in caught.err
+
+
+def test_foreign_text_reaches_the_terminal_harmless(capsys):
+    nasty = row(name=NASTY, reason=NASTY, state=State.FAILED, argv=(NASTY,), cwd=NASTY)
+    record = AttemptRecord(
+        id=1, task_id="a1b2c3", attempt=1, name=NASTY, kind=Kind.NODE, status="failed",
+        created_at=1.0, reason=NASTY, verdict=VerdictKind.FAILED,
+    )  # fmt: skip
+    listing.put_rows([nasty], everything=True)
+    listing.put_history([record])
+    listing.put_detail(Detail(row=nasty, attempts=(record, record)))
+    out = capsys.readouterr().out
+    assert "[bold]red[/]" in out
+    assert not {"\x1b", "\x9b", "\x07", "\r", "\t"} & set(out)
+    assert len(listing.clean("x" * 10_000)) == 80
+
+
+def test_a_pipe_gets_whole_lines_without_colours(capsys):
+    listing.put_rows([row(reason="r" * 50, state=State.FAILED)], everything=True)
+    head, line = capsys.readouterr().out.splitlines()
+    assert head.split() == ["ID", "NAME", "KIND", "STATE", "PID", "MEMORY", "PEAK", "CAP", "+/MIN",
+                            "AGE", "WHY"]  # fmt: skip
+    assert line.endswith("r" * 50)
+
+
+def test_exit_codes_of_tasks_are_those_a_shell_would_give():
+    done = row(state=State.DONE, exit_code=0)
+    assert exit_code([done]) == 0
+    assert exit_code([done, row(state=State.FAILED, exit_code=7), row(exit_code=9)]) == 7
+    assert exit_code([row(state=State.STOPPED, signal=15)]) == 143
+    assert exit_code([row(state=State.FAILED, verdict=VerdictKind.BAD_LAUNCH)]) == 127
+    assert exit_code([row(state=State.LOST)]) == 1
+    assert exit_code([row(state=State.STOPPED)]) == 1

@@ -1,0 +1,83 @@
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heaptui.memory.watchdog import LONGEST_S, PLAUSIBLE_BYTES_PER_S, SHORTEST_S, guard, next_check
+
+sizes = st.integers(0, 1 << 42)
+growths = st.floats(-1e12, 1e12)
+
+
+@given(sizes, sizes, growths)
+def test_the_interval_is_bounded(cap: int, memory: int, growth: float) -> None:
+    assert SHORTEST_S <= next_check(cap, memory, growth) <= LONGEST_S
+
+
+@given(sizes, sizes, sizes, growths)
+def test_less_headroom_never_means_a_later_look(
+    cap: int, one: int, other: int, growth: float
+) -> None:
+    near, far = max(one, other), min(one, other)
+    assert next_check(cap, near, growth) <= next_check(cap, far, growth)
+
+
+@given(sizes, sizes, growths, growths)
+def test_faster_growth_never_means_a_later_look(
+    cap: int, memory: int, one: float, other: float
+) -> None:
+    assert next_check(cap, memory, max(one, other)) <= next_check(cap, memory, min(one, other))
+
+
+@given(st.integers(1, 1 << 42), st.floats(0, 1), st.floats(0, PLAUSIBLE_BYTES_PER_S))
+def test_growth_up_to_what_is_plausible_cannot_pass_the_cap_between_two_looks(
+    cap: int, share: float, really: float
+) -> None:
+    memory = int(cap * share)
+    interval = next_check(cap, memory, 0.0)
+    beyond = memory + really * interval - cap
+    assert beyond <= PLAUSIBLE_BYTES_PER_S * SHORTEST_S * 1.000001
+
+
+def test_growth_that_is_seen_shortens_the_interval() -> None:
+    cap, memory = 64 << 30, 32 << 30
+    assert next_check(cap, memory, 100e9) < next_check(cap, memory, 0.0)
+
+
+async def test_guard_reports_the_first_figure_beyond_the_cap_and_ends() -> None:
+    figures = iter([10, 99, 100, 101, 102])
+    told: list[int] = []
+
+    async def over(memory: int) -> None:
+        told.append(memory)
+
+    await guard(lambda: next(figures), 100, over)
+    assert told == [101]
+    assert next(figures) == 102
+
+
+async def test_guard_ends_when_there_is_nothing_to_watch() -> None:
+    figures = iter([10, None])
+
+    async def over(_: int) -> None:
+        raise AssertionError
+
+    await guard(lambda: next(figures), 100, over)
+
+
+async def test_guard_can_be_cancelled() -> None:
+    async def over(_: int) -> None:
+        raise AssertionError
+
+    looked = asyncio.Event()
+
+    def read() -> int:
+        looked.set()
+        return 0
+
+    task = asyncio.create_task(guard(read, 1 << 40, over))
+    await looked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -1,0 +1,54 @@
+"""What a task's environment holds."""
+
+import pytest
+
+from heaptui.errors import UsageError
+from heaptui.model import TaskSpec
+from heaptui.runtime.environment import task_environment
+
+SUBMITTER = {
+    "PATH": "/bin",
+    "HOME": "/home/me",
+    "LC_ALL": "C.UTF-8",
+    "API_KEY": "secret",
+    "HEAPTUI_TASK": "outer.3",
+    "HEAPTUI_WORKER_SOCKET": "/outer.sock",
+    "HEAPTUI_STATE": "/state",
+}
+MARKS = {
+    "HEAPTUI_TASK": "k7.2",
+    "HEAPTUI_TASK_ID": "k7",
+    "HEAPTUI_TASK_NAME": "build",
+    "HEAPTUI_ATTEMPT": "2",
+}
+
+
+def spec(**more: object) -> TaskSpec:
+    return TaskSpec(argv=("true",), cwd="/", name="build", **more)  # type: ignore[arg-type]
+
+
+def test_the_whole_environment_with_the_tasks_own_over_it() -> None:
+    env = task_environment(spec(env={"HOME": "/elsewhere", "X": "1"}), SUBMITTER, "k7", 2)
+    assert env == MARKS | {
+        "PATH": "/bin",
+        "HOME": "/elsewhere",
+        "X": "1",
+        "LC_ALL": "C.UTF-8",
+        "API_KEY": "secret",
+        "HEAPTUI_STATE": "/state",
+    }
+
+
+def test_a_clean_one() -> None:
+    env = task_environment(spec(env={"X": "1"}, clean_env=True), SUBMITTER, "k7", 2)
+    assert env == MARKS | {"PATH": "/bin", "HOME": "/home/me", "LC_ALL": "C.UTF-8", "X": "1"}
+
+
+def test_the_marks_cannot_be_forged() -> None:
+    assert task_environment(spec(env={"HEAPTUI_TASK": "x"}), {}, "k7", 2) == MARKS
+
+
+@pytest.mark.parametrize("env", [{"": "x"}, {"A=B": "x"}, {"A": "x\0y"}])
+def test_a_variable_that_cannot_exist_is_refused(env: dict[str, str]) -> None:
+    with pytest.raises(UsageError):
+        task_environment(spec(env=env), {}, "k7", 1)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import re
+from typing import get_args
+
+import pytest
+from msgspec import Struct
+
+from heaptui import errors, protocol
+from heaptui.model import Kind, Limits, TaskSpec
+from heaptui.protocol import CALLS, Call, new_ids
+
+EXAMPLES: list[Struct] = [
+    protocol.Hello("app"),
+    protocol.Submit(
+        ids=["abc"],
+        specs=[
+            TaskSpec(
+                argv=("true", "\n\u2028"),
+                cwd="/",
+                kind=Kind.NODE,
+                limits=Limits(cap_bytes=1 << 40, timeout_s=0.5),
+                env={"K": "v\x1b"},
+            )
+        ],
+        environment={"PATH": "/bin"},
+    ),
+    protocol.ListTasks(all=True),
+    protocol.Show("abc", 3),
+    protocol.History(5, "x"),
+    protocol.GetSeries("abc", 60.0),
+    protocol.Stop(tasks=["abc"], attempts=[2], now=True, grace_s=0.5),
+    protocol.Retry(["abc"]),
+    protocol.Forget(["abc"]),
+    protocol.Dispatch(paused=True, concurrency=4),
+    protocol.Watch(),
+    protocol.Settled(["abc"]),
+    protocol.Leave(),
+    protocol.Ping(),
+]
+
+
+@pytest.mark.parametrize("request_", EXAMPLES, ids=lambda one: type(one).__name__)
+def test_every_call_survives_the_wire(request_):
+    line = protocol.encode(Call(7, request_))
+    assert b"\n" not in line
+    assert protocol.decode_call(line) == Call(7, request_)
+
+
+def test_no_call_is_left_out_and_each_has_an_answer():
+    assert {type(one) for one in EXAMPLES} == set(CALLS) == set(get_args(protocol.AnyCall))
+
+
+def test_every_error_crosses_the_wire_as_itself():
+    kinds = {errors.HeaptuiError, *errors.HeaptuiError.__subclasses__()}
+    from_commands = {kind for kind in kinds if kind.__module__ != "heaptui.errors"}
+    assert set(errors.FAMILY.values()) == kinds - from_commands
+    codes = [kind.exit_code for kind in errors.FAMILY.values()]
+    assert len(set(codes)) == len(codes)
+
+
+def test_ids_are_short_distinct_and_safe_in_a_path():
+    ids = new_ids(5000)
+    assert len(set(ids)) > 4990
+    assert all(re.fullmatch("[0-9a-z]{6}", one) for one in ids)
+    assert not set("ilou") & set("".join(ids))

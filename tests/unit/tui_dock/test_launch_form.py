@@ -1,0 +1,103 @@
+"""The launch dialog's fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heaptui.errors import UsageError
+from heaptui.model import Kind, TaskSpec
+from heaptui.tui.launch_form import FIELDS, Form, command_words, read_form
+
+
+def form(**values: str) -> Form:
+    return read_form(values, "/")
+
+
+def only(**values: str) -> TaskSpec:
+    found = form(**values)
+    assert found.wrong == {}
+    assert len(found.specs) == 1
+    return found.specs[0]
+
+
+def test_blank_fields_have_their_defaults() -> None:
+    spec = only(command="node 'my agent.js' --fast")
+    assert spec == TaskSpec(
+        argv=("node", "my agent.js", "--fast"), cwd="/", name="my agent.js", kind=Kind.NODE
+    )
+
+
+def test_every_field_is_understood(tmp_path: Path) -> None:
+    spec = only(
+        command="sh -c 'a | b'",
+        name="pipe",
+        kind="py",
+        cap="2G",
+        heap="512M",
+        timeout="1h30m",
+        retries="2",
+        priority="-5",
+        cwd=str(tmp_path),
+    )
+    assert spec.argv == ("sh", "-c", "a | b")
+    assert (spec.name, spec.kind, spec.cwd) == ("pipe", Kind.PYTHON, str(tmp_path))
+    assert (spec.limits.cap_bytes, spec.limits.heap_bytes) == (2 << 30, 512 << 20)
+    assert (spec.limits.timeout_s, spec.retries, spec.priority) == (5400.0, 2, -5)
+
+
+def test_a_count_makes_as_many_with_names_of_their_own() -> None:
+    names = [spec.name for spec in form(command="true", name="burst", count="3").specs]
+    assert len(set(names)) == 3
+    assert all(name.startswith("burst") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "accepted"),
+    [
+        ("command", "", "Write a program"),
+        ("command", "echo 'open", "close it"),
+        ("kind", "rust", "command, node, python"),
+        ("cap", "2x", "300M, 2G, 1.5G"),
+        ("cap", "0", "300M, 2G, 1.5G"),
+        ("heap", "lots", "300M, 2G, 1.5G"),
+        ("timeout", "soon", "20m"),
+        ("retries", "-1", "from 0 to"),
+        ("count", "0", "from 1 to"),
+        ("count", "1.5", "from 1 to"),
+        ("priority", "high", "whole number"),
+        ("cwd", "/no/such/directory", "Make it"),
+    ],
+)
+def test_what_cannot_be_understood_names_the_accepted_forms(
+    field: str, value: str, accepted: str
+) -> None:
+    found = form(**({"command": "true"} | {field: value}))
+    assert found.specs == []
+    assert list(found.wrong) == [field]
+    assert accepted in found.wrong[field]
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    assert set(form(command="", cap="x", count="x").wrong) == {"command", "cap", "count"}
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0"), min_size=1), min_size=1))
+def test_what_is_shown_is_what_is_run(words: list[str]) -> None:
+    import shlex
+
+    assert command_words(shlex.join(words)) == tuple(words)
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), st.text(max_size=20)))
+def test_nothing_typed_breaks_the_form(values: dict[str, str]) -> None:
+    found = read_form(values, "/")
+    assert bool(found.specs) != bool(found.wrong)
+
+
+def test_a_command_needs_words() -> None:
+    with pytest.raises(UsageError):
+        command_words("   ")
