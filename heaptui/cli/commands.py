@@ -21,15 +21,15 @@ tasks_argument = click.argument("tasks", nargs=-1, required=True, metavar="TASK.
 
 
 def register(cli: click.Group) -> None:
-    """Puts every command into the group, in the order the help shows them."""
+    """Puts every command into the group."""
     from heaptui.cli.demo.command import demo
     from heaptui.cli.doctor import doctor
 
-    ordered = (
+    commands = (
         run, ps, show, logs, stop, kill, retry, forget, dispatch, history, doctor, serve,
         demo, config,
     )  # fmt: skip
-    for command in ordered:
+    for command in commands:
         cli.add_command(command)
 
 

@@ -50,6 +50,7 @@ def doctor(context: Context, json_: bool, mend_store: bool) -> int:
     return 1 if any(one.level == "bad" for one in findings) else 0
 
 
+_PATIENCE_S = 10.0
 _MARKS = {"ok": "✓", "note": "·", "bad": "✗"}
 
 
@@ -196,14 +197,23 @@ def _node() -> Finding:
             meaning="Tasks of kind node cannot run.",
             more="Install Node, or heaptui with its extra: pip install 'heaptui[node]'.",
         )
-    shown = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
-    return Finding(topic="node", level="ok", found=f"{shown.stdout.strip()} at {found}")
+    return Finding(topic="node", level="ok", found=f"{_said(found, '--version')} at {found}")
 
 
 def _python() -> Finding:
     found = shutil.which("python3") or sys.executable
-    shown = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
-    return Finding(topic="python", level="ok", found=f"{shown.stdout.strip()} at {found}")
+    return Finding(topic="python", level="ok", found=f"{_said(found, '--version')} at {found}")
+
+
+def _said(*argv: str | Path) -> str:
+    """What another program answers on stdout; why it does not, if it does not."""
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, check=False, timeout=_PATIENCE_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"({error})"
+    return done.stdout.strip() or f"(exit code {done.returncode})"
 
 
 def _terminal() -> Finding:
@@ -242,13 +252,7 @@ def _logout() -> list[Finding]:
         return []
     kills = _kill_user_processes()
     user = os.environ.get("USER", str(os.getuid()))
-    shown = subprocess.run(
-        ["loginctl", "show-user", user, "--property=Linger"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    lingers = shown.stdout.strip() == "Linger=yes"
+    lingers = _said("loginctl", "show-user", user, "--property=Linger") == "Linger=yes"
     if kills and not lingers:
         return [
             Finding(

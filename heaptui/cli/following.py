@@ -123,9 +123,11 @@ class _Seen:
             return self._rows[task_id][0] >= attempt
 
 
-async def follow_tasks(client: Client, state: StateDir, told: Sequence[Told]) -> list[Row]:
+async def follow_tasks(
+    client: Client, state: StateDir, told: Sequence[Told], *, silent: bool = False
+) -> list[Row]:
     """Prints the output of the tasks, one attempt after another, until all have ended; returns
-    their last rows.
+    their last rows. `silent` only waits.
 
     Raises:
         BrokenPipeError: whoever read our output has seen enough.
@@ -135,7 +137,7 @@ async def follow_tasks(client: Client, state: StateDir, told: Sequence[Told]) ->
     several = len(told) > 1
     try:
         async with client, asyncio.TaskGroup() as group:
-            for one in told:
+            for one in () if silent else told:
                 prefix = f"{clean(one.name)}| " if several else ""
                 group.create_task(_tell(one, state, seen, Printer(prefix)))
             looking = group.create_task(_look(client, {one.id for one in told}, seen))
@@ -157,6 +159,8 @@ async def _look(client: Client, ids: set[str], seen: _Seen) -> None:
 async def _tell(one: Told, state: StateDir, seen: _Seen, printer: Printer) -> None:
     attempt, offset = one.attempt, one.offset
     while await seen.begun(one.id, attempt):
+        # the supervisor makes it in this very moment, and without it nothing can be watched
+        state.task(one.id).mkdir(mode=0o700, exist_ok=True)
         over = asyncio.Event()
         next_begins = asyncio.create_task(seen.begun(one.id, attempt + 1))
         next_begins.add_done_callback(partial(_set, over))

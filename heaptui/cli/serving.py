@@ -86,6 +86,7 @@ async def serve(
                 outcome, asyncio.CancelledError
             ):
                 raise outcome
+            supervisor.roll_up_now()
             await supervisor.ledger.commit()
             return supervisor.ledger.unended
     finally:

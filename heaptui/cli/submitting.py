@@ -47,7 +47,12 @@ from heaptui.units import parse_duration, parse_size
     type=click.Path(path_type=Path, dir_okay=False),
     help="A TOML file of tasks.",
 )
-@click.option("--json", "json_", is_flag=True, help="Print the queued tasks as JSON.")
+@click.option(
+    "--json",
+    "json_",
+    is_flag=True,
+    help="Print the tasks as JSON; with --wait as they ended, instead of their output.",
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def run(
@@ -76,7 +81,7 @@ def run(
     when nothing is left to watch.
     """
     from heaptui.runtime.names import clean_name, infer_kind
-    from heaptui.runtime.taskfile import repeated, tasks_from_toml
+    from heaptui.runtime.taskfile import Fallback, repeated, tasks_from_toml
 
     config = context.config()
     if (task_file is None) == (not command):
@@ -93,7 +98,11 @@ def run(
                 f"The task file {task_file} cannot be read: {why}.",
                 "Name a TOML file with one [[task]] table for each task.",
             ) from error
-        specs = tasks_from_toml(text, task_file.resolve().parent, str(task_file))
+        fallback = Fallback(
+            Limits(grace_s=config.limits.grace_s, output_bytes=config.limits.output_bytes),
+            config.retry.retries,
+        )
+        specs = tasks_from_toml(text, task_file.resolve().parent, str(task_file), fallback)
     else:
         spec = TaskSpec(
             argv=command,
@@ -128,21 +137,24 @@ def _variable(text: str) -> tuple[str, str]:
 
 
 def _submit(context: Context, specs: list[TaskSpec], *, wait: bool, json_: bool) -> int:
-    async def queued(client: Client) -> tuple[list[str], list[Row]]:
-        ids = await client.submit(specs, dict(os.environ))
-        mine = set(ids)
-        listed = await client.tasks(all=True) if json_ else []
-        return ids, [row for row in listed if row.id in mine]
+    async def queued(client: Client) -> list[str]:
+        return await client.submit(specs, dict(os.environ))
 
-    ids, rows = context.ask(queued, "run")
-    if json_:
-        listing.put_json(rows)
-    elif not wait:
+    ids = context.ask(queued, "run")
+    if wait:
+        return _wait(context, ids, specs, json_=json_)
+    if not json_:
         print("\n".join(ids))
-    return _wait(context, ids, specs) if wait else 0
+        return 0
+
+    async def rows(client: Client) -> list[Row]:
+        return [row for row in await client.tasks(all=True) if row.id in set(ids)]
+
+    listing.put_json(context.ask(rows, "run"))
+    return 0
 
 
-def _wait(context: Context, ids: list[str], specs: list[TaskSpec]) -> int:
+def _wait(context: Context, ids: list[str], specs: list[TaskSpec], *, json_: bool) -> int:
     from heaptui.cli.following import FOLLOWED_S, Told, exit_code, follow_tasks
 
     told = [Told(task_id, spec.name) for task_id, spec in zip(ids, specs, strict=True)]
@@ -150,7 +162,7 @@ def _wait(context: Context, ids: list[str], specs: list[TaskSpec]) -> int:
         print(f"{listing.clean(one.name)}: task {one.id}", file=sys.stderr)
     client = context.client("run --wait", FOLLOWED_S)
     try:
-        last = asyncio.run(follow_tasks(client, context.state(), told))
+        last = asyncio.run(follow_tasks(client, context.state(), told, silent=json_))
     except (KeyboardInterrupt, BrokenPipeError):
         goes, names = ("it goes", ids[0]) if len(ids) == 1 else ("they go", " ".join(ids[:3]))
         print(
@@ -159,6 +171,8 @@ def _wait(context: Context, ids: list[str], specs: list[TaskSpec]) -> int:
             file=sys.stderr,
         )
         raise
+    if json_:
+        listing.put_json(last)
     for row in last:
         if row.reason and row.exit_code != 0:
             print(f"heaptui: {listing.clean(row.name)}: {listing.ending(row)}", file=sys.stderr)

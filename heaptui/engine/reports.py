@@ -29,6 +29,7 @@ def exited(run: Run, ended: RunEnded, node: str, warden_rss: int) -> Exited:
         attempt=ended.attempt,
         node=node,
         at=ended.at,
+        pid=ended.pid,
         code=ended.code,
         signal=ended.signal,
         error=ended.error,

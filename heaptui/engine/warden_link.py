@@ -184,7 +184,7 @@ class WardenLink:
             raise
 
     def _start(self) -> None:
-        script = Path(heaptui.__file__).with_name("warden.py")
+        script = Path(heaptui.__file__).with_name("warden") / "__main__.py"
         argv = [
             *self.wrap,
             sys.executable, "-I", "-S", "-X", "frozen_modules",

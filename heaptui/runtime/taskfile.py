@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from heaptui.config import parse_toml, unknown_key
 from heaptui.errors import UsageError
@@ -34,7 +35,19 @@ COUNT_MAX = 10_000
 _ONLY_OF_A_TASK = frozenset(("name", "command"))
 
 
-def tasks_from_toml(text: str, base: Path, source: str = "the task file") -> list[TaskSpec]:
+class Fallback(Struct, frozen=True):
+    """What a task gets that says nothing about it."""
+
+    limits: Limits = Limits()
+    retries: int = 0
+
+
+NOTHING_SAID = Fallback()
+
+
+def tasks_from_toml(
+    text: str, base: Path, source: str = "the task file", fallback: Fallback = NOTHING_SAID
+) -> list[TaskSpec]:
     """The tasks that `text` describes, in its order, each as often as its count says. `base` is
     the directory that relative ones start from.
 
@@ -59,12 +72,12 @@ def tasks_from_toml(text: str, base: Path, source: str = "the task file") -> lis
     return [
         spec
         for number, one in enumerate(tables, 1)
-        for spec in _tasks(one, common, base, f"{source}, {_title(one, number)}")
+        for spec in _tasks(one, common, base, f"{source}, {_title(one, number)}", fallback)
     ]
 
 
 def repeated(spec: TaskSpec, count: int) -> list[TaskSpec]:
-    """`spec` itself, or `count` of it, whose names end in -1, -2 and so on."""
+    """`spec` itself, or `count` of it, whose names end in /1, /2 and so on."""
     if count == 1:
         return [spec]
     return [
@@ -74,11 +87,13 @@ def repeated(spec: TaskSpec, count: int) -> list[TaskSpec]:
 
 
 def _numbered(name: str, number: int) -> str:
-    ending = f"-{number}"
+    ending = f"/{number}"
     return clean_name(name)[: 80 - len(ending)] + ending
 
 
-def _tasks(table: dict[str, Any], common: dict[str, Any], base: Path, where: str) -> list[TaskSpec]:
+def _tasks(
+    table: dict[str, Any], common: dict[str, Any], base: Path, where: str, fallback: Fallback
+) -> list[TaskSpec]:
     own = _read(table, where, set(_READERS))
     values = {**common, **own, "env": {**common.get("env", {}), **own.get("env", {})}}
     if "command" not in values:
@@ -100,9 +115,9 @@ def _tasks(table: dict[str, Any], common: dict[str, Any], base: Path, where: str
         cwd=str((base / values.get("cwd", ".")).absolute()),
         name=clean_name(values.get("name", ""), argv),
         kind=values.get("kind") or infer_kind(argv),
-        limits=Limits(**limits),
+        limits=msgspec.structs.replace(fallback.limits, **limits),
         priority=values.get("priority", 0),
-        retries=values.get("retries", 0),
+        retries=values.get("retries", fallback.retries),
         env=values["env"],
         clean_env=values.get("clean-env", False),
     )

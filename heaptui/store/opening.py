@@ -34,6 +34,8 @@ _PRAGMAS = (
     "PRAGMA secure_delete = ON",
     # a log that one large transaction blew up is cut down again
     f"PRAGMA journal_size_limit = {16 << 20}",
+    # the default of 2 MB a connection fills as the file grows, and a supervisor's memory is flat
+    "PRAGMA cache_size = -512",
 )
 
 

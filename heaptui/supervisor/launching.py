@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from heaptui.engine.base import LaunchSpec
+from heaptui.errors import StorageTrouble
 from heaptui.model import CapMeans, TaskSpec
 from heaptui.paths import StateDir, private
 from heaptui.runtime.launch import Launch, prepare
@@ -39,8 +40,19 @@ async def prepared(
 async def launch_spec(
     state: StateDir, task: Task, means: CapMeans, environment: dict[str, str]
 ) -> tuple[LaunchSpec, Launch]:
-    """The attempt that was just begun, ready for the engine; its directory is made."""
-    private(state.task(task.id))
+    """The attempt that was just begun, ready for the engine; its directory is made.
+
+    Raises:
+        StorageTrouble: its directory cannot be made now.
+        HeaptuiError: it can never be launched.
+    """
+    try:
+        private(state.task(task.id))
+    except OSError as error:
+        raise StorageTrouble(
+            f"The directory of a task's output cannot be made: {error.strerror or error}.",
+            "Free space in the state directory; the task starts by itself then.",
+        ) from error
     launch = await prepared(
         state,
         task.spec,

@@ -188,23 +188,37 @@ class Supervisor:
 
     async def _launch(self, task: Task) -> None:
         attempt = task.attempts
+        if self._stopped_early(task):
+            return
         try:
             environment = await self.environments.get(task.environment)
             spec, launch = await launch_spec(self.state, task, self.means, environment)
+        except StorageTrouble as trouble:
+            self.ledger.trouble = trouble
+            self._hang()
+            await asyncio.sleep(_COMMIT_AGAIN_S)
+            if task.attempts == attempt and task.state.live:
+                self._launch_soon(task)
+            return
         except HeaptuiError as error:
             if task.attempts == attempt and task.state.live:
                 verdict = Verdict(VerdictKind.BAD_LAUNCH, error.what, (error.remedy,))
                 self._ended(task, self.clock(), verdict, None)
             return
-        if task.state is State.STOPPING:
-            # stopped before it was ever handed over: there is nothing to end
-            verdict = Verdict(VerdictKind.STOPPED, "stopped before it ran")
-            self._ended(task, self.clock(), verdict, None)
+        if self._stopped_early(task):
             return
         task.heap_limit_bytes, task.launch = launch.heap_limit_bytes, spec.argv
         for text in launch.notes:
             self.ledger.note(task, "launch", text)
         await self.engine.submit(spec, attempt)
+
+    def _stopped_early(self, task: Task) -> bool:
+        """Stopped before it was handed to the engine, where there is nothing to end."""
+        if task.state is not State.STOPPING:
+            return False
+        verdict = Verdict(VerdictKind.STOPPED, "stopped before it ran")
+        self._ended(task, self.clock(), verdict, None)
+        return True
 
     # --- what the engine says ------------------------------------------------------------------
     async def _follow_engine(self) -> None:

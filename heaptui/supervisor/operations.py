@@ -175,7 +175,7 @@ async def show(supervisor: Supervisor, text: str, events: int) -> Detail:
     written = task.attempts > 0 and await asyncio.to_thread(path.exists)
     return Detail(
         row=task.row(),
-        attempts=tuple(await supervisor.store.attempts(task.id)),
+        attempts=tuple(_current(one, task) for one in await supervisor.store.attempts(task.id)),
         events=tuple(await supervisor.store.events(task.id, max(0, min(events, 5000)))),
         processes=processes,
         env_names=tuple(sorted(task.spec.env)),
@@ -183,6 +183,13 @@ async def show(supervisor: Supervisor, text: str, events: int) -> Detail:
         output_given_back=await asyncio.to_thread(output.given_back, path) if written else 0,
         launch=task.launch,
     )
+
+
+def _current(record: AttemptRecord, task: Task) -> AttemptRecord:
+    """What is stored of a live attempt is its beginning: the rest is in memory."""
+    if record.attempt != task.attempts or not task.state.live:
+        return record
+    return msgspec.structs.replace(task.attempt_record(task.state), id=record.id)
 
 
 async def history(supervisor: Supervisor, limit: int, match: str) -> list[AttemptRecord]:

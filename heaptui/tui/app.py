@@ -6,8 +6,11 @@ the terminal that this paints on.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -122,6 +125,11 @@ class HeaptuiApp(App[str], inherit_bindings=False):
         self.run_worker(self._follow(), name="pictures", exit_on_error=True)
         if self._wrong:
             self.tell("\n".join(self._wrong), severity="warning")
+
+        if threading.current_thread() is threading.main_thread():
+            # a terminal is given back as it was, also when the machine shuts down
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGTERM, self.exit, "detach")
 
     def _themed(self, theme: Any) -> None:
         """A theme was chosen in the palette of commands."""

@@ -91,7 +91,14 @@ async def beside_workers(seconds: float) -> Row:
     )
 
 
-_CHANGES = "import time\nwhile True:\n    held = bytearray(2 << 20); time.sleep(1); del held; time.sleep(1)"
+_CHANGES = """
+import time
+while True:
+    held = bytearray(2 << 20)
+    time.sleep(1)
+    del held
+    time.sleep(1)
+"""
 
 
 def _workers() -> list[TaskSpec]:

@@ -137,11 +137,11 @@ class Operated:
 
     def supervisors(self) -> list[int]:
         """Processes of `heaptui serve`; the warden's own command line names it too."""
-        wardens = self.wardens()
+        wardens = self._processes("warden.sock")
         return [pid for pid in self._processes("serve") if pid not in wardens]
 
     def wardens(self) -> list[int]:
-        return self._processes("warden.py")
+        return self._processes("heaptui/warden/")
 
     def supervisor(self) -> int:
         return int(wait_until(self.supervisors, "a supervisor")[0])
@@ -173,6 +173,12 @@ class Operated:
                 if process.environ().get("HEAPTUI_TASK_ID") in ids:
                     found.append(process.pid)
         return found
+
+
+def _parent(pid: int) -> int | None:
+    with suppress(psutil.Error):
+        return psutil.Process(pid).ppid()
+    return None
 
 
 def said(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:

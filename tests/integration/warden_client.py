@@ -16,7 +16,7 @@ from typing import Any
 
 import heaptui
 
-WARDEN = Path(heaptui.__file__).with_name("warden.py")
+WARDEN = Path(heaptui.__file__).with_name("warden") / "__main__.py"
 DEADLINE_S = 30.0
 Event = dict[str, Any]
 

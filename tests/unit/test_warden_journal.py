@@ -15,7 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heaptui.warden import Journal, encoded, execute, start_of
+from heaptui.warden.child import execute
+from heaptui.warden.journal import Journal, encoded
+from heaptui.warden.records import Records
+from heaptui.warden.system import start_of
 
 ROWS = [{"j": "start", "task": f"t{n}", "attempt": 1, "note": "ä" * n} for n in range(5)]
 
@@ -70,6 +73,26 @@ def test_a_rewrite_replaces_all_and_later_rows_follow(journal: Journal) -> None:
     assert list(journal.rows()) == ROWS[3:]
     assert journal.size == Path(journal.path).stat().st_size
     assert os.listdir(Path(journal.path).parent) == ["journal"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"[]",
+        b"7",
+        b'{"j":"start","boot":"b"}',
+        b'{"j":"start","task":"t","attempt":1,"pid":"7","start":1,"at":1.0,"boot":"b"}',
+        b'{"j":"end","ev":"ended"}',
+        b'{"j":"ack"}',
+        b'{"j":"unended","n":null}',
+        b"[" * 200_000,
+    ],
+)
+def test_rows_of_another_shape_are_passed_over(tmp_path: Path, row: bytes) -> None:
+    (tmp_path / "journal").write_bytes(row + b"\n" + encoded({"j": "unended", "n": 3}))
+    records = Records(str(tmp_path / "journal"))
+    assert (records.live, records.ended, records.unended) == ({}, {}, 3)
+    os.close(records.journal.file)
 
 
 @pytest.fixture

@@ -10,16 +10,19 @@ import asyncio
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import click
 
 from heaptui.cli.context import Context
-from heaptui.cli.starting import answers, ensure_served
+from heaptui.cli.starting import ensure_served
 from heaptui.client import Client
 from heaptui.model import Kind, Limits, TaskSpec
 from heaptui.paths import StateDir, default_state
 from heaptui.units import GIB, MIB
+
+_GONE_WITHIN_S, _LOOK_EVERY_S = 15.0, 0.02
 
 PROGRAMS = Path(__file__).with_name("programs")
 
@@ -82,32 +85,56 @@ def demo(context: Context, fill_only: bool) -> None:
     from heaptui.cli.screen import show
 
     state = demo_state()
-    if not answers(state):
-        shutil.rmtree(state.root, ignore_errors=True)
+    if state.database.exists() and not asyncio.run(_goes_on(state.prepare())):
+        _remove(state)
+    if not state.database.exists():
+        asyncio.run(_fill(state.prepare()))
     state = state.prepare()
-    if not answers(state):
-        ensure_served(state)
-        asyncio.run(_fill(state))
     if fill_only:
         return
     choice = show(context, state, label="demo")
     if choice == "detach":
         print("the demo goes on; `heaptui demo` comes back to it", file=sys.stderr)
         return
-    asyncio.run(_end(state))
-    shutil.rmtree(state.root, ignore_errors=True)
+    _remove(state)
+
+
+def _client(state: StateDir) -> Client:
+    return Client(state, "demo", revive=lambda: ensure_served(state))
+
+
+async def _goes_on(state: StateDir) -> bool:
+    """Whether there is work of an earlier demo."""
+    async with _client(state) as client:
+        return bool(await client.tasks())
 
 
 async def _fill(state: StateDir) -> None:
     specs = workload(str(PROGRAMS))
-    async with Client(state, "demo") as client:
+    async with _client(state) as client:
         await client.dispatch(concurrency=6)
         await client.submit(specs, dict(os.environ))
 
 
+def _remove(state: StateDir) -> None:
+    """Ends what still runs, the supervisor and the warden with it, and deletes what they kept."""
+    from heaptui.server import take_lock
+
+    asyncio.run(_end(state.prepare()))
+    deadline = time.monotonic() + _GONE_WITHIN_S
+    while time.monotonic() < deadline:
+        lock = take_lock(state)
+        if lock is not None:
+            os.close(lock)
+            # a warden that has nothing left to see through takes its socket away
+            if not state.socket("warden").exists():
+                break
+        time.sleep(_LOOK_EVERY_S)
+    shutil.rmtree(state.root, ignore_errors=True)
+
+
 async def _end(state: StateDir) -> None:
-    """Ends what still runs, and the supervisor with it."""
-    async with Client(state, "demo") as client:
+    async with _client(state) as client:
         rows = await client.tasks()
         if rows:
             await client.stop([row.id for row in rows], now=True)

@@ -8,6 +8,7 @@ To put an engine beside the others: a class of tests that inherits `EngineContra
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from enum import StrEnum
@@ -31,7 +32,10 @@ from heaptui.engine.base import (
 )
 from heaptui.errors import NoSuchTask, UsageError
 
-DEADLINE_S = 8.0
+DEADLINE_S = 30.0
+A, B = (f"{letter}{secrets.token_hex(4)}" for letter in "ab")
+"""Task ids of this run: processes are known by them, and another run may be at work beside it."""
+
 Event = TypeVar("Event", bound=EngineEvent)
 
 
@@ -132,6 +136,10 @@ class Stage(Protocol):
 
     def spec(self, task_id: str, part: Part, attempt: int = 1) -> LaunchSpec: ...
 
+    async def ready(self, task_id: str, attempt: int) -> None:
+        """Returns when a part that runs does what it is said to do: a program that was executed
+        has yet to begin."""
+
     async def leave(self) -> None:
         """Closes the engine in order; what runs goes on."""
 
@@ -144,8 +152,11 @@ async def begin(stage: Stage, task_id: str, part: Part, attempt: int = 1) -> Non
 
 
 async def begun(stage: Stage, task_id: str, part: Part, attempt: int = 1) -> Started:
+    """For the parts that run."""
     await begin(stage, task_id, part, attempt)
-    return await stage.listener.first(Started, task_id, attempt)
+    started = await stage.listener.first(Started, task_id, attempt)
+    await stage.ready(task_id, attempt)
+    return started
 
 
 def outcome(event: Exited) -> Iterator[object]:
@@ -156,136 +167,136 @@ class EngineContract:
     """Inherit beside a fixture `stage`."""
 
     async def test_an_attempt_starts_then_exits_with_its_code(self, stage: Stage) -> None:
-        await begin(stage, "a", Part.EXITS_3)
-        exited = await stage.listener.first(Exited, "a")
+        await begin(stage, A, Part.EXITS_3)
+        exited = await stage.listener.first(Exited, A)
         assert (exited.code, exited.signal, exited.error) == (3, None, None)
         assert exited.cap_hit is None
         assert not exited.stopped
-        assert stage.listener.of("a") == ["Started", "Exited"]
+        assert stage.listener.of(A) == ["Started", "Exited"]
 
     async def test_an_end_by_signal_names_the_signal(self, stage: Stage) -> None:
-        await begin(stage, "a", Part.ENDED_BY_SIGNAL_10)
-        exited = await stage.listener.first(Exited, "a")
+        await begin(stage, A, Part.ENDED_BY_SIGNAL_10)
+        exited = await stage.listener.first(Exited, A)
         assert (exited.code, exited.signal, exited.error) == (None, 10, None)
 
     async def test_what_cannot_be_executed_ends_with_the_reason_and_never_starts(
         self, stage: Stage
     ) -> None:
-        await begin(stage, "a", Part.CANNOT_BE_EXECUTED)
-        exited = await stage.listener.first(Exited, "a")
+        await begin(stage, A, Part.CANNOT_BE_EXECUTED)
+        exited = await stage.listener.first(Exited, A)
         assert exited.error
         assert (exited.code, exited.signal) == (None, None)
-        assert stage.listener.of("a") == ["Exited"]
+        assert stage.listener.of(A) == ["Exited"]
 
     async def test_every_attempt_has_exactly_one_end_with_one_outcome(self, stage: Stage) -> None:
         parts = (Part.EXITS_3, Part.ENDED_BY_SIGNAL_10, Part.CANNOT_BE_EXECUTED)
         for n in range(12):
-            await begin(stage, f"t{n}", parts[n % 3])
+            await begin(stage, f"{A}-{n}", parts[n % 3])
         for n in range(12):
-            exited = await stage.listener.first(Exited, f"t{n}")
+            exited = await stage.listener.first(Exited, f"{A}-{n}")
             assert len(list(outcome(exited))) == 1
         for n in range(12):
-            assert stage.listener.of(f"t{n}").count("Exited") == 1
+            assert stage.listener.of(f"{A}-{n}").count("Exited") == 1
 
     async def test_submitting_again_starts_nothing_while_it_runs(self, stage: Stage) -> None:
-        await begun(stage, "a", Part.RUNS)
-        await begin(stage, "a", Part.RUNS)
-        await begin(stage, "b", Part.EXITS_3)
-        await stage.listener.end("b")
-        assert stage.listener.of("a") == ["Started"]
+        await begun(stage, A, Part.RUNS)
+        await begin(stage, A, Part.RUNS)
+        await begin(stage, B, Part.EXITS_3)
+        await stage.listener.end(B)
+        assert stage.listener.of(A) == ["Started"]
 
     async def test_submitting_again_starts_nothing_before_the_end_is_acknowledged(
         self, stage: Stage
     ) -> None:
-        await begin(stage, "a", Part.EXITS_3)
-        await stage.listener.end("a")
-        await begin(stage, "a", Part.EXITS_3)
-        await begin(stage, "b", Part.EXITS_3)
-        await stage.listener.end("b")
-        assert stage.listener.of("a") == ["Started", "Exited"]
+        await begin(stage, A, Part.EXITS_3)
+        await stage.listener.end(A)
+        await begin(stage, A, Part.EXITS_3)
+        await begin(stage, B, Part.EXITS_3)
+        await stage.listener.end(B)
+        assert stage.listener.of(A) == ["Started", "Exited"]
 
     async def test_a_second_attempt_follows_the_end_of_the_first(self, stage: Stage) -> None:
         for attempt in (1, 2):
-            await begin(stage, "a", Part.EXITS_3, attempt)
-            await stage.listener.end("a", attempt)
-            await stage.engine.acknowledge("a", attempt)
-        assert stage.listener.of("a", 1) == stage.listener.of("a", 2) == ["Started", "Exited"]
+            await begin(stage, A, Part.EXITS_3, attempt)
+            await stage.listener.end(A, attempt)
+            await stage.engine.acknowledge(A, attempt)
+        assert stage.listener.of(A, 1) == stage.listener.of(A, 2) == ["Started", "Exited"]
 
     async def test_a_cancelled_attempt_is_asked_first(self, stage: Stage) -> None:
-        await begun(stage, "a", Part.RUNS)
-        await stage.engine.cancel("a", 30)
-        exited = await stage.listener.first(Exited, "a")
+        await begun(stage, A, Part.RUNS)
+        await stage.engine.cancel(A, 30)
+        exited = await stage.listener.first(Exited, A)
         assert (exited.code, exited.stopped) == (5, True)
 
     async def test_who_does_not_listen_is_killed_after_the_grace(self, stage: Stage) -> None:
-        await begun(stage, "a", Part.IGNORES_TERM)
-        await stage.engine.cancel("a", 0.2)
-        exited = await stage.listener.first(Exited, "a")
+        await begun(stage, A, Part.IGNORES_TERM)
+        await stage.engine.cancel(A, 0.2)
+        exited = await stage.listener.first(Exited, A)
         assert (exited.signal, exited.stopped) == (9, True)
 
     async def test_without_grace_it_is_killed_at_once(self, stage: Stage) -> None:
-        await begun(stage, "a", Part.RUNS)
-        await stage.engine.cancel("a", 0)
-        exited = await stage.listener.first(Exited, "a")
+        await begun(stage, A, Part.RUNS)
+        await stage.engine.cancel(A, 0)
+        exited = await stage.listener.first(Exited, A)
         assert (exited.signal, exited.stopped) == (9, True)
 
     async def test_a_second_cancel_shortens_the_grace_of_the_first(self, stage: Stage) -> None:
-        await begun(stage, "a", Part.IGNORES_TERM)
-        await stage.engine.cancel("a", 3600)
-        await stage.engine.cancel("a", 0)
-        exited = await stage.listener.first(Exited, "a")
+        await begun(stage, A, Part.IGNORES_TERM)
+        await stage.engine.cancel(A, 3600)
+        await stage.engine.cancel(A, 0)
+        exited = await stage.listener.first(Exited, A)
         assert (exited.signal, exited.stopped) == (9, True)
 
     async def test_a_second_cancel_never_lengthens_the_grace(self, stage: Stage) -> None:
-        await begun(stage, "a", Part.IGNORES_TERM)
-        await stage.engine.cancel("a", 0.2)
-        await stage.engine.cancel("a", 3600)
-        exited = await stage.listener.first(Exited, "a")
+        await begun(stage, A, Part.IGNORES_TERM)
+        await stage.engine.cancel(A, 0.2)
+        await stage.engine.cancel(A, 3600)
+        exited = await stage.listener.first(Exited, A)
         assert exited.signal == 9
 
     async def test_cancelled_before_it_started_it_ends_all_the_same(self, stage: Stage) -> None:
-        await begin(stage, "a", Part.IGNORES_TERM)
-        await stage.engine.cancel("a", 0)
-        exited = await stage.listener.first(Exited, "a")
+        await begin(stage, A, Part.IGNORES_TERM)
+        await stage.engine.cancel(A, 0)
+        exited = await stage.listener.first(Exited, A)
         assert exited.stopped
 
     async def test_cancelling_the_unknown_or_the_ended_changes_nothing(self, stage: Stage) -> None:
         await stage.engine.cancel("nobody", 0)
-        await begin(stage, "a", Part.EXITS_3)
-        await stage.listener.end("a")
-        await stage.engine.cancel("a", 0)
-        await begin(stage, "b", Part.EXITS_3)
-        exited = await stage.listener.first(Exited, "b")
+        await begin(stage, A, Part.EXITS_3)
+        await stage.listener.end(A)
+        await stage.engine.cancel(A, 0)
+        await begin(stage, B, Part.EXITS_3)
+        exited = await stage.listener.first(Exited, B)
         assert exited.code == 3
-        assert stage.listener.of("a") == ["Started", "Exited"]
+        assert stage.listener.of(A) == ["Started", "Exited"]
 
     async def test_processes_of_a_task_can_be_asked_for(self, stage: Stage) -> None:
-        started = await begun(stage, "a", Part.RUNS)
-        answer = await stage.engine.command("a", "processes", {}, 10)
+        started = await begun(stage, A, Part.RUNS)
+        answer = await stage.engine.command(A, "processes", {}, 10)
         leader = processes_of(answer)[0]
         assert (leader.pid, leader.depth) == (started.identity.pid, 0)
 
     async def test_the_length_of_an_output_can_be_asked_for(self, stage: Stage) -> None:
-        await begun(stage, "a", Part.RUNS)
-        answer = await stage.engine.command("a", "output", {}, 10)
+        await begun(stage, A, Part.RUNS)
+        answer = await stage.engine.command(A, "output", {}, 10)
         assert set(answer) == {"size", "given_back"}
         assert answer["size"] >= answer["given_back"] >= 0
 
     async def test_an_unknown_verb_or_task_is_refused(self, stage: Stage) -> None:
-        await begun(stage, "a", Part.RUNS)
+        await begun(stage, A, Part.RUNS)
         with pytest.raises(UsageError, match="dance"):
-            await stage.engine.command("a", "dance", {}, 10)
+            await stage.engine.command(A, "dance", {}, 10)
         with pytest.raises(NoSuchTask, match="nobody"):
             await stage.engine.command("nobody", "processes", {}, 10)
 
     async def test_a_live_task_is_measured(self, stage: Stage) -> None:
-        await begun(stage, "a", Part.RUNS)
+        await begun(stage, A, Part.RUNS)
         found = await stage.listener.find(
-            lambda event: isinstance(event, Sampled) and any(t.task_id == "a" for t in event.tasks),
+            lambda event: isinstance(event, Sampled) and any(t.task_id == A for t in event.tasks),
             "a sample of a",
         )
         assert isinstance(found, Sampled)
-        sample = next(sample for sample in found.tasks if sample.task_id == "a")
+        sample = next(sample for sample in found.tasks if sample.task_id == A)
         assert sample.attempt == 1
         assert sample.memory_bytes > 0
         assert found.node in [node.name for node in stage.engine.nodes()]
@@ -293,15 +304,15 @@ class EngineContract:
     async def test_a_node_that_can_run_things_is_up_before_anything_runs(
         self, stage: Stage
     ) -> None:
-        await begun(stage, "a", Part.RUNS)
+        await begun(stage, A, Part.RUNS)
         names = [type(event).__name__ for event in stage.listener.events]
         assert names.index("NodeUp") < names.index("Started")
         assert all(node.mem_total_bytes > 0 and node.cpus > 0 for node in stage.engine.nodes())
 
     async def test_every_event_is_plain_data(self, stage: Stage) -> None:
-        await begun(stage, "a", Part.RUNS)
-        await begin(stage, "b", Part.EXITS_3)
-        await stage.listener.end("b")
+        await begun(stage, A, Part.RUNS)
+        await begin(stage, B, Part.EXITS_3)
+        await stage.listener.end(B)
         await stage.listener.find(lambda event: isinstance(event, Sampled), "a sample")
         for event in stage.listener.events:
             assert msgspec.json.decode(msgspec.json.encode(event), type=EngineEvent) == event
@@ -309,49 +320,49 @@ class EngineContract:
         assert {NodeUp, Started, Exited, Sampled} <= kinds
 
     async def test_a_live_attempt_is_found_by_the_next_engine(self, stage: Stage) -> None:
-        before = await begun(stage, "a", Part.RUNS)
+        before = await begun(stage, A, Part.RUNS)
         await stage.leave()
         await stage.enter()
-        assert await stage.engine.reattach() == [Known(task_id="a", attempt=1, live=True)]
-        found = await stage.listener.first(Started, "a")
+        assert await stage.engine.reattach() == [Known(task_id=A, attempt=1, live=True)]
+        found = await stage.listener.first(Started, A)
         assert found.adopted
         assert found.identity == before.identity
-        await begin(stage, "a", Part.RUNS)
-        await stage.engine.cancel("a", 30)
-        exited = await stage.listener.first(Exited, "a")
+        await begin(stage, A, Part.RUNS)
+        await stage.engine.cancel(A, 30)
+        exited = await stage.listener.first(Exited, A)
         assert exited.code == 5
-        assert stage.listener.of("a") == ["Started", "Exited"]
+        assert stage.listener.of(A) == ["Started", "Exited"]
 
     async def test_an_end_is_told_again_until_it_is_acknowledged(self, stage: Stage) -> None:
-        await begin(stage, "a", Part.EXITS_3)
-        await stage.listener.end("a")
+        await begin(stage, A, Part.EXITS_3)
+        await stage.listener.end(A)
         for _ in range(2):
             await stage.leave()
             await stage.enter()
-            assert await stage.engine.reattach() == [Known(task_id="a", attempt=1, live=False)]
-            exited = await stage.listener.first(Exited, "a")
+            assert await stage.engine.reattach() == [Known(task_id=A, attempt=1, live=False)]
+            exited = await stage.listener.first(Exited, A)
             assert exited.code == 3
-        await stage.engine.acknowledge("a", 1)
-        await begin(stage, "b", Part.RUNS)
-        await stage.listener.first(Started, "b")
+        await stage.engine.acknowledge(A, 1)
+        await begin(stage, B, Part.RUNS)
+        await stage.listener.first(Started, B)
         await stage.leave()
         await stage.enter()
-        assert await stage.engine.reattach() == [Known(task_id="b", attempt=1, live=True)]
+        assert await stage.engine.reattach() == [Known(task_id=B, attempt=1, live=True)]
 
     async def test_an_end_while_no_engine_is_there_is_told_to_the_next(self, stage: Stage) -> None:
         await stage.engine.expect(1)
-        await begun(stage, "a", Part.RUNS)
-        await stage.engine.cancel("a", 30)
+        await begun(stage, A, Part.RUNS)
+        await stage.engine.cancel(A, 30)
         await stage.leave()
         await stage.enter()
-        end = await stage.listener.end("a")
+        end = await stage.listener.end(A)
         assert isinstance(end, Exited)
         assert end.code == 5
 
     async def test_acknowledging_the_unknown_changes_nothing(self, stage: Stage) -> None:
         await stage.engine.acknowledge("nobody", 7)
-        await begin(stage, "a", Part.EXITS_3)
-        exited = await stage.listener.first(Exited, "a")
+        await begin(stage, A, Part.EXITS_3)
+        exited = await stage.listener.first(Exited, A)
         assert exited.code == 3
 
     async def test_a_closed_engine_ends_its_stream(self, stage: Stage) -> None:

@@ -21,8 +21,8 @@ from tests.integration.engine.contract import DEADLINE_S, Listener, Part, eventu
 PARTS: dict[Part, tuple[str, ...]] = {
     Part.EXITS_3: ("sh", "-c", "exit 3"),
     Part.ENDED_BY_SIGNAL_10: ("sh", "-c", "kill -10 $$"),
-    Part.RUNS: ("sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.05; done"),
-    Part.IGNORES_TERM: ("sh", "-c", "trap '' TERM; while :; do sleep 1000; done"),
+    Part.RUNS: ("sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done"),
+    Part.IGNORES_TERM: ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1000; done"),
     Part.CANNOT_BE_EXECUTED: ("/nowhere/to/be/found",),
 }
 MIB = 1 << 20
@@ -68,6 +68,9 @@ class LocalStage:
 
     def spec(self, task_id: str, part: Part, attempt: int = 1) -> LaunchSpec:
         return self.command(task_id, *PARTS[part], attempt=attempt)
+
+    async def ready(self, task_id: str, attempt: int) -> None:
+        await self.hear(task_id, "ready", attempt)
 
     def command(
         self,

@@ -56,6 +56,9 @@ class ScriptedStage:
             output_bytes=0,
         )
 
+    async def ready(self, task_id: str, attempt: int) -> None:
+        """What is scripted needs no time."""
+
     async def enter(self) -> None:
         self.engine = ScriptedEngine(self.world)
         await self.engine.open()

@@ -52,7 +52,7 @@ def test_every_key_is_used() -> None:
         env={"A": "1", "B": "2"},
         clean_env=True,
     )
-    assert [spec.name for spec in two] == ["x.js-1", "x.js-2"]
+    assert [spec.name for spec in two] == ["x.js/1", "x.js/2"]
     assert {(spec.kind, spec.cwd, spec.limits) for spec in two} == {
         (Kind.NODE, "/work/agents", Limits(cap_bytes=600 << 20))
     }
@@ -91,5 +91,5 @@ def test_errors_name_the_task_the_key_and_the_way_out(text: str, what: str, reme
 
 def test_numbered_names_still_fit() -> None:
     specs = repeated(TaskSpec(argv=("x",), cwd="/", name="n" * 80), 12)
-    assert specs[11].name == "n" * 77 + "-12"
+    assert specs[11].name == "n" * 77 + "/12"
     assert len({spec.name for spec in specs}) == 12

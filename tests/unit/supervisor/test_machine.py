@@ -1,0 +1,103 @@
+"""Which state follows which."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heaptui.model import ENDED, LIVE, State, VerdictKind
+from heaptui.supervisor.machine import TRANSITIONS, IllegalStep, Trigger, after_end, may, step
+
+ENDS = (Trigger.FINISHED, Trigger.FAILED, Trigger.STOPPED, Trigger.LOST)
+
+
+@pytest.mark.parametrize(
+    ("path", "state"),
+    [
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.FINISHED], State.DONE),
+        ([Trigger.ADMIT, Trigger.FAILED], State.FAILED),
+        ([Trigger.STOP], State.STOPPED),
+        ([Trigger.ADMIT, Trigger.STOP, Trigger.STARTED, Trigger.STOPPED], State.STOPPED),
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.STOP, Trigger.STOP], State.STOPPING),
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.TRY_AGAIN, Trigger.STOP], State.STOPPED),
+        ([Trigger.ADMIT, Trigger.TRY_AGAIN, Trigger.DUE], State.QUEUED),
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.LOST, Trigger.RETRY], State.QUEUED),
+    ],
+)
+def test_lives_of_a_task(path, state):
+    now = State.QUEUED
+    for trigger in path:
+        now = step(now, trigger)
+    assert now is state
+
+
+def test_an_impossible_step_names_both():
+    with pytest.raises(IllegalStep, match="started cannot happen to a task that is done"):
+        step(State.DONE, Trigger.STARTED)
+
+
+@given(st.lists(st.sampled_from(list(Trigger)), max_size=60))
+def test_any_sequence_of_legal_triggers_keeps_the_rules(triggers):
+    state = State.QUEUED
+    for trigger in triggers:
+        if not may(state, trigger):
+            with pytest.raises(IllegalStep):
+                step(state, trigger)
+            continue
+        before, state = state, step(state, trigger)
+        if before in ENDED:
+            assert trigger is Trigger.RETRY
+        if state in LIVE and before not in LIVE:
+            assert (before, trigger) == (State.QUEUED, Trigger.ADMIT)
+        if before is State.STOPPING:
+            assert state is State.STOPPING or state in ENDED
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_from_every_state_there_is_a_way_to_an_end(state):
+    reached, new = {state}, {state}
+    while new:
+        new = {after for (before, _), after in TRANSITIONS.items() if before in new} - reached
+        reached |= new
+    assert reached & ENDED
+
+
+@pytest.mark.parametrize("state", sorted(LIVE))
+@pytest.mark.parametrize("end", ENDS)
+def test_every_live_task_may_end_in_every_way(state, end):
+    assert step(state, end) in ENDED
+
+
+@given(st.sampled_from(list(VerdictKind)), st.booleans(), st.integers(min_value=-3, max_value=10))
+def test_an_end_is_tried_again_only_when_that_could_help(verdict, stopping, tries_left):
+    trigger = after_end(verdict, stopping=stopping, tries_left=tries_left)
+    assert trigger in (*ENDS, Trigger.TRY_AGAIN)
+    if trigger is Trigger.TRY_AGAIN:
+        assert tries_left > 0
+        assert not stopping
+        assert verdict in (
+            VerdictKind.FAILED,
+            VerdictKind.CAP,
+            VerdictKind.TIMED_OUT,
+            VerdictKind.KILLED,
+        )
+    # what after_end says can always happen to the task that it is said of
+    for state in LIVE:
+        if stopping == (state is State.STOPPING):
+            assert may(state, trigger)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "trigger"),
+    [
+        (VerdictKind.FINISHED, Trigger.FINISHED),
+        (VerdictKind.STOPPED, Trigger.STOPPED),
+        (VerdictKind.LOST, Trigger.LOST),
+        (VerdictKind.BAD_LAUNCH, Trigger.FAILED),
+        (VerdictKind.FAILED, Trigger.TRY_AGAIN),
+        (VerdictKind.CAP, Trigger.TRY_AGAIN),
+    ],
+)
+def test_what_an_end_means_while_tries_are_left(verdict, trigger):
+    assert after_end(verdict, stopping=False, tries_left=1) is trigger
