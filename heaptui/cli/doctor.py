@@ -248,7 +248,7 @@ def _clipboard() -> Finding:
 
 def _logout() -> list[Finding]:
     """Whether the login manager ends the warden when the operator logs out."""
-    if not shutil.which("loginctl"):
+    if not Path("/run/systemd/system").is_dir() or not shutil.which("loginctl"):
         return []
     kills = _kill_user_processes()
     user = os.environ.get("USER", str(os.getuid()))

@@ -62,7 +62,7 @@ def clean(text: str, most: int = 80) -> str:
 
 def ending(row: Row) -> str:
     """What became of a task, or what it does."""
-    if row.reason and row.reason.startswith(row.state.value):
+    if row.reason and (row.state is State.STOPPED or row.reason.startswith(row.state.value)):
         return clean(row.reason, 160)
     if row.reason and (row.state.ended or row.state is State.BACKOFF):
         return f"{row.state}: {clean(row.reason, 160)}"
@@ -190,7 +190,7 @@ def _memory(row: Row) -> str:
     return (
         f"{units.size(row.memory_bytes)} by {row.memory_from}, rss {units.size(row.rss_bytes)}, "
         f"peak {units.size(row.peak_bytes)}, {units.growth(row.growth_bytes_per_min)} a minute, "
-        f"cap in {units.duration(row.to_cap_s)}, {row.processes} processes"
+        f"cap in {units.duration(row.to_cap_s)}, processes {row.processes}"
     )
 
 

@@ -49,7 +49,7 @@ def show(context: Context, state: StateDir, *, label: str) -> str:
             Client(state, "app", revive=lambda: ensure_served(state)),
             state_label=label,
             theme=context.theme or remembered.theme or config.app.theme,
-            own_themes=config_file().parent / "themes",
+            own_themes=(context.config_path or config_file()).parent / "themes",
             paint_every_s=early.SLOW_PAINT_S if context.slow else 0.0,
             ascii=context.ascii_only or config.app.ascii,
             keys=config.app.keys,

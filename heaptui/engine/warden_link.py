@@ -164,6 +164,11 @@ class WardenLink:
                         f" ({str(error) or type(error).__name__}).",
                         f"See {self._state.warden_log}.",
                     ) from error
+                if not self._state.root.is_dir():
+                    raise Unreachable(
+                        f"The state directory {self._state.root} was deleted.",
+                        "What runs is left alone; end this supervisor and start another one.",
+                    ) from error
                 if not started or (self._child is not None and self._child.poll() is not None):
                     self._start()
                     started = True

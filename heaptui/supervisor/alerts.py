@@ -6,16 +6,12 @@ from collections.abc import Iterable
 
 from heaptui import units
 from heaptui.model import Alert, HostSample, State
-from heaptui.supervisor.metrics import seconds_to_cap
 from heaptui.supervisor.task import Task
 
 SOON_S = 20 * 60.0
 """Less than this to the cap is worth a line."""
 
 NEAR = 0.95
-SOFT = 0.8
-"""Of the cap; where heaptui starts to act."""
-
 _HOST_LEAST = 0.05
 
 
@@ -28,8 +24,8 @@ def of_task(task: Task) -> tuple[float, Alert] | None:
     if memory >= cap * NEAR:
         text = f"is at its cap: {units.size(memory)} of {shown_cap}"
         return 0.0, Alert(id=f"cap:{task.id}", level="red", text=text, task_id=task.id)
-    left = seconds_to_cap(memory, cap, task.growth)
-    if left is None or left > SOON_S or not _climbs(task, memory, cap):
+    left = task.to_cap_s
+    if left is None or left > SOON_S:
         return None
     text = (
         f"reaches its {shown_cap} cap in {units.duration(left)} "
@@ -37,15 +33,6 @@ def of_task(task: Task) -> tuple[float, Alert] | None:
     )
     level = "red" if left < 120 else "amber"
     return left, Alert(id=f"soon:{task.id}", level=level, text=text, task_id=task.id)
-
-
-def _climbs(task: Task, memory: int, cap: int) -> bool:
-    """Whether growth is a trend: a task that breathes, or only starts, is none of the operator's
-    business while it is far from its cap."""
-    if memory >= cap * SOFT:
-        return True
-    highs = task.gauge.new_highs() if task.gauge is not None else None
-    return memory >= cap / 2 if highs is None else highs
 
 
 def of_host(host: HostSample | None, trouble: str | None) -> list[Alert]:

@@ -213,6 +213,10 @@ class Ledger:
             self._ended = deque(held for held in self._ended if held != task_id)
             self.drop(task)
 
+    def book(self, record: AttemptRecord) -> None:
+        """An attempt that is not the task's current one."""
+        self._dirty_attempts[record.task_id, record.attempt] = record
+
     def rolled(self, rollup: Rollup) -> None:
         self._rollups.append(rollup)
 

@@ -46,6 +46,7 @@ from heaptui.supervisor.task import Task, revived
 
 RECENT_AT_START = 50
 _COMMIT_AGAIN_S = 2.0
+_HANG_WITHIN_S = 0.1
 _HOUSEKEEPING_S = 3600.0
 
 
@@ -89,6 +90,7 @@ class Supervisor:
         self._unended_told = -1
         self._commit = asyncio.Event()
         self._to_acknowledge: list[tuple[str, int]] = []
+        self._hanging: asyncio.TimerHandle | None = None
         self._unlaunched: list[Task] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._launches: asyncio.TaskGroup | None = None
@@ -235,9 +237,8 @@ class Supervisor:
         task = self.ledger.get(event.task_id)
         if task is None or task.attempts != event.attempt or not task.state.live:
             # an older attempt, or an end that is stored already: nothing here depends on it
-            if isinstance(event, Exited | Lost):
-                self._to_acknowledge.append((event.task_id, event.attempt))
-                self._settle_soon()
+            if isinstance(event, Exited | Lost) and self._launches is not None:
+                self._launches.create_task(self._book_older(event))
             return
         match event:
             case Started():
@@ -265,6 +266,14 @@ class Supervisor:
             self._back_off(task, self.clock() + delay(self.config.retry, task.failures))
         self._to_acknowledge.append((task.id, attempt))
         self.dispatch.wake.set()
+        self._settle_soon()
+
+    async def _book_older(self, event: Exited | Lost) -> None:
+        """An end that comes again, or that the disk had no room for when it came."""
+        for record in await self.store.attempts(event.task_id):
+            if record.attempt == event.attempt and record.ended_at is None:
+                self.ledger.book(verdicts.closed(record, event))
+        self._to_acknowledge.append((event.task_id, event.attempt))
         self._settle_soon()
 
     def _sampled(self, event: Sampled) -> None:
@@ -307,6 +316,9 @@ class Supervisor:
 
     def _hang(self) -> None:
         """The header and the alerts as they are now."""
+        if self._hanging is not None:
+            self._hanging.cancel()
+            self._hanging = None
         running = waiting = failed = caps = 0
         for task in self.ledger.tasks.values():
             if task.state.live:
@@ -331,6 +343,11 @@ class Supervisor:
             store_trouble=trouble,
         )
         self.gallery.hang(host, alerts(self.ledger.tasks.values(), self.host, trouble))
+
+    def _hang_soon(self) -> None:
+        """After changes of state; a burst of them is one look."""
+        if self._hanging is None and self.gallery.watched:
+            self._hanging = asyncio.get_running_loop().call_later(_HANG_WITHIN_S, self._hang)
 
     def header_changed(self) -> None:
         """Something in the header is the operator's doing: show it without waiting."""
@@ -415,6 +432,7 @@ class Supervisor:
             if self.ledger.unended == 0 and not self._to_acknowledge:
                 self.idle.set()
             self._explain_waiting()
+            self._hang_soon()
 
     def _explain_waiting(self) -> None:
         if not self.gallery.watched:

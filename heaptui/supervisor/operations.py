@@ -242,16 +242,18 @@ async def retry(supervisor: Supervisor, names: Sequence[str]) -> list[Row]:
     for task in found:
         if task.state.ended:
             await supervisor.environments.get(task.environment)
-    await asyncio.shield(asyncio.ensure_future(_requeue(supervisor, found)))
-    return [task.row() for task in found]
+    return await asyncio.shield(asyncio.ensure_future(_requeue(supervisor, found)))
 
 
-async def _requeue(supervisor: Supervisor, found: Sequence[Task]) -> None:
+async def _requeue(supervisor: Supervisor, found: Sequence[Task]) -> list[Row]:
     queued: list[Task] = []
+    meant: list[Task] = []
     for task in found:
         if may(task.state, Trigger.RETRY):
             supervisor.order += 1
-            queued.append(supervisor.ledger.again(task, supervisor.order))
+            task = supervisor.ledger.again(task, supervisor.order)  # noqa: PLW2901
+            queued.append(task)
+        meant.append(task)
     try:
         await supervisor.ledger.commit()
     finally:
@@ -260,6 +262,7 @@ async def _requeue(supervisor: Supervisor, found: Sequence[Task]) -> None:
             supervisor.ledger.enqueue(task)
         await supervisor.tell_unended()
         supervisor.dispatch.wake.set()
+    return [task.row() for task in meant]
 
 
 async def forget(supervisor: Supervisor, names: Sequence[str]) -> int:

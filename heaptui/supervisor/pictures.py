@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from heaptui import units
 from heaptui.model import Alert, Event, Host, Row
 from heaptui.protocol import Change, Picture
-from heaptui.supervisor.metrics import seconds_to_cap
 from heaptui.supervisor.task import Task
 
 EVENTS_HELD = 200
@@ -133,7 +132,7 @@ def visibly_moved(task: Task) -> bool:
     sample = task.sample
     if sample is None:
         return False
-    left = seconds_to_cap(sample.memory_bytes, task.cap_bytes, task.growth)
+    left = task.to_cap_s
     shown = (
         _grain(sample.memory_bytes),
         None if task.growth is None else round(task.growth / _GROWTH_GRAIN),

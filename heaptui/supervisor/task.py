@@ -17,7 +17,7 @@ from heaptui.model import (
     VerdictKind,
 )
 from heaptui.store.records import StoredTask
-from heaptui.supervisor.metrics import Gauge, seconds_to_cap
+from heaptui.supervisor.metrics import Gauge, climbs, seconds_to_cap
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +61,14 @@ class Task:
     @property
     def name(self) -> str:
         return self.spec.name
+
+    @property
+    def to_cap_s(self) -> float | None:
+        """Seconds until the cap at this rate; None while its growth is no trend."""
+        sample, cap = self.sample, self.cap_bytes
+        if sample is None or cap is None or not climbs(self.gauge, sample.memory_bytes, cap):
+            return None
+        return seconds_to_cap(sample.memory_bytes, cap, self.growth)
 
     def stored(self) -> StoredTask:
         return StoredTask(
@@ -138,7 +146,7 @@ class Task:
             pss_bytes=sample.pss_bytes if sample else None,
             uss_bytes=sample.uss_bytes if sample else None,
             growth_bytes_per_min=self.growth if sample else None,
-            to_cap_s=seconds_to_cap(memory, self.cap_bytes, self.growth),
+            to_cap_s=self.to_cap_s if sample else None,
             cpu_percent=sample.cpu_percent if sample else None,
             processes=sample.processes if sample else None,
             heap_limit_bytes=self.heap_limit_bytes if self.spec.kind is Kind.NODE else None,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 
+from msgspec.structs import replace
+
 from heaptui import units
 from heaptui.engine.base import Exited, Lost
-from heaptui.model import Verdict, VerdictKind
+from heaptui.model import AttemptRecord, State, Verdict, VerdictKind
 
 
 def signal_name(number: int) -> str:
@@ -55,3 +57,22 @@ def _ending(exited: Exited) -> tuple[str, ...]:
 def lost(event: Lost) -> Verdict:
     """The verdict on an attempt whose end nobody could see."""
     return Verdict(VerdictKind.LOST, event.text, (event.why,))
+
+
+def closed(record: AttemptRecord, event: Exited | Lost) -> AttemptRecord:
+    """An attempt whose task has gone on without it, with its end."""
+    if isinstance(event, Lost):
+        verdict, status, code, number = lost(event), State.LOST, None, None
+    else:
+        verdict, status = judge(event, None, None), State.FAILED
+        code, number = event.code, event.signal
+    return replace(
+        record,
+        status=status.value,
+        ended_at=event.at,
+        exit_code=code,
+        signal=number,
+        verdict=verdict.kind,
+        reason=verdict.text,
+        evidence=verdict.evidence,
+    )

@@ -97,7 +97,7 @@ def test_a_client_that_never_reads_costs_little_and_holds_up_nobody(served):
         assert asked * 500_000 > 64 * MIB
         assert supervisor.memory_info().rss - before < 64 * MIB
         assert served.told("dispatch")["paused"]
-    said(served("stop", *[f"filler-{n}" for n in range(1, 501)]), 0)
+    said(served("stop", *[f"filler/{n}" for n in range(1, 501)]), 0)
 
 
 def test_a_client_that_leaves_in_mid_call_takes_nothing_along(served):

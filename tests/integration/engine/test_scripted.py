@@ -529,6 +529,7 @@ async def test_a_task_that_backs_off_goes_on_backing_off(tmp_path):
     await house.enter()
     task = await house.submit("exit", "3", retries=1)
     await house.until(task, State.FAILED)
+    await house.acknowledged(task, 2)
     await house.vanish()
     # as it was stored between the two attempts
     await house.open()
