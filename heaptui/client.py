@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from types import TracebackType
 from typing import Any, Protocol
@@ -33,6 +34,10 @@ _HELLO_WITHIN_S = 10.0
 _ANSWER_MAX = 256 << 20
 """Bytes of the longest answer: a list of all tasks there ever were is one line."""
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+"""What os.fsdecode makes of bytes that are no UTF-8 (PEP 383)."""
+
 
 class Down(Struct, frozen=True):
     """The stream is interrupted; it goes on by itself. `why` for the screen."""
@@ -47,7 +52,7 @@ class Operator(Protocol):
     """What the app and the commands may ask of a supervisor, wherever it lives."""
 
     async def submit(self, specs: list[TaskSpec], environment: dict[str, str]) -> list[str]: ...
-    async def tasks(self, *, all: bool = False) -> list[Row]: ...
+    async def tasks(self, *, all: bool = False, ids: Sequence[str] = ()) -> list[Row]: ...
     async def show(self, task: str, events: int = 200) -> Detail: ...
     async def history(self, limit: int = 100, match: str = "") -> list[AttemptRecord]: ...
     async def series(self, task: str, span_s: float = 1800) -> Series: ...
@@ -59,7 +64,9 @@ class Operator(Protocol):
         now: bool = False,
         grace_s: float | None = None,
     ) -> list[Row]: ...
-    async def retry(self, tasks: Sequence[str]) -> list[Row]: ...
+    async def retry(
+        self, tasks: Sequence[str], *, attempts: Sequence[int] | None = None
+    ) -> list[Row]: ...
     async def forget(self, tasks: Sequence[str]) -> int: ...
     async def dispatch(
         self, *, paused: bool | None = None, concurrency: int | None = None
@@ -68,6 +75,25 @@ class Operator(Protocol):
     async def leave(self) -> None: ...
     async def ping(self) -> Pong: ...
     def watch(self) -> AsyncIterator[Update]: ...
+
+
+def sendable(environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """What of it a task can be given, and the names of the rest: what is not UTF-8 text cannot be
+    told to a supervisor, and a name with control characters no supervisor takes."""
+    kept = {
+        key: value
+        for key, value in environment.items()
+        if _is_text(key + value) and not _CONTROLS.search(key)
+    }
+    return kept, [key for key in environment if key not in kept]
+
+
+def _is_text(text: str) -> bool:
+    return text.isascii() or not _SURROGATES.search(text)
+
+
+def _before(error: UnicodeEncodeError) -> str:
+    return str(error.object[max(0, error.start - 20) : error.start])
 
 
 class _Wire:
@@ -124,7 +150,13 @@ class _Wire:
         if self.closed:
             raise ConnectionResetError(self.why)
         seq = next(self._seq)
-        line = protocol.encode(protocol.Call(seq, request))
+        try:
+            line = protocol.encode(protocol.Call(seq, request))
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"This request holds a byte that is not UTF-8 text, after {_before(error)!r}.",
+                "Names, arguments, directories and variables of a task are UTF-8 text.",
+            ) from error
         if len(line) > protocol.LINE_MAX:
             raise UsageError(
                 f"This request takes {len(line) >> 20} MB; {protocol.LINE_MAX >> 20} at most fit.",
@@ -228,8 +260,13 @@ class Client:
         await asyncio.sleep(_RETRY_S)
 
     async def _call(self, request: Any) -> Any:
-        """Sends it again when the supervisor was replaced meanwhile: every call but a submission
-        may be repeated without harm, and a submission carries its own ids."""
+        """Sends it again when the supervisor was replaced meanwhile, where that does no harm: a
+        submission carries its own ids, and a retry the attempts that it is meant for. To leave was
+        meant for the one that went.
+
+        Raises:
+            Unreachable: none took over, or a retry without attempts was cut off.
+        """
         deadline = time.monotonic() + self._patience_s
         while True:
             wire = await self._connected(deadline)
@@ -237,6 +274,15 @@ class Client:
             try:
                 return await wire.call(request)
             except ConnectionError as error:
+                match request:
+                    case protocol.Leave():
+                        return None
+                    case protocol.Retry(attempts=None):
+                        raise Unreachable(
+                            f"The supervisor went away before it answered: {error}.",
+                            "It may have queued them: look with `heaptui ps`, and retry what is "
+                            "not there.",
+                        ) from error
                 now = time.monotonic()
                 if now - sent > self._patience_s:
                     # it was in good hands until now: this is another hand-over
@@ -252,12 +298,13 @@ class Client:
 
     async def submit(self, specs: list[TaskSpec], environment: dict[str, str]) -> list[str]:
         ids = protocol.new_ids(len(specs))
-        request = protocol.Submit(ids=ids, specs=specs, environment=environment)
+        kept, _ = sendable(environment)
+        request = protocol.Submit(ids=ids, specs=specs, environment=kept)
         answer: list[str] = await self._call(request)
         return answer
 
-    async def tasks(self, *, all: bool = False) -> list[Row]:
-        answer: list[Row] = await self._call(protocol.ListTasks(all))
+    async def tasks(self, *, all: bool = False, ids: Sequence[str] = ()) -> list[Row]:
+        answer: list[Row] = await self._call(protocol.ListTasks(all, list(ids)))
         return answer
 
     async def show(self, task: str, events: int = 200) -> Detail:
@@ -289,8 +336,11 @@ class Client:
         answer: list[Row] = await self._call(request)
         return answer
 
-    async def retry(self, tasks: Sequence[str]) -> list[Row]:
-        answer: list[Row] = await self._call(protocol.Retry(list(tasks)))
+    async def retry(
+        self, tasks: Sequence[str], *, attempts: Sequence[int] | None = None
+    ) -> list[Row]:
+        meant = None if attempts is None else list(attempts)
+        answer: list[Row] = await self._call(protocol.Retry(list(tasks), meant))
         return answer
 
     async def forget(self, tasks: Sequence[str]) -> int:

@@ -141,8 +141,8 @@ EXAMPLE = """\
 # ascii = false
 
 [app.keys]
-# A binding's id (see the help screen) and the key it shall have.
-# stop = "ctrl+s"
+# An action's id, as ctrl+p shows it, and the keys it shall have.
+# "task.stop" = "K,f9"
 """
 
 _FORMS = {
@@ -158,7 +158,7 @@ _FORMS = {
     "history.keep_tasks": "a whole number of tasks, 1 or more",
     "app.theme": 'a name or a path in quotes: "dark"',
     "app.ascii": "true or false",
-    "app.keys": 'a table of binding ids and keys: stop = "ctrl+s"',
+    "app.keys": 'a table of binding ids and keys: "task.stop" = "ctrl+k"',
 }
 
 _PATH_IN_MESSAGE = re.compile(r" - at `(?:key in )?\$\.?(.*?)`$")

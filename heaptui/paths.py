@@ -99,11 +99,13 @@ class StateDir:
         """Makes the directories that are missing, 0700, and checks whose they are.
 
         Raises:
-            Refused: the directory belongs to somebody else, or lies on a network file system.
+            Refused: the directory belongs to somebody else, is in use for something else, or lies
+                on a network file system.
             StorageTrouble: it cannot be made or written.
         """
         try:
             root = self.root.expanduser().absolute()
+            _refuse_shared(root)
             private(root)
             root = root.resolve()
             prepared = StateDir(root)
@@ -130,6 +132,29 @@ class StateDir:
                 "Name a local one with --state DIR or HEAPTUI_STATE.",
             )
         return prepared
+
+
+def _refuse_shared(root: Path) -> None:
+    """A directory that others may enter and that was not made for heaptui stays as it is: closing
+    it would lock them out.
+
+    Raises:
+        Refused: `root` is one.
+        OSError: it cannot be looked at.
+    """
+    try:
+        mode = root.stat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(mode) or not mode & 0o077:
+        return
+    state = StateDir(root)
+    ours = state.database.exists() or state.journal.exists()
+    if not ours and (mode & stat.S_ISVTX or any(root.iterdir())):
+        raise Refused(
+            f"{root} is open to other users and holds other things; heaptui would close it.",
+            f"Name a directory of heaptui's own: --state {root / 'heaptui'}.",
+        )
 
 
 def private(directory: Path) -> None:

@@ -27,8 +27,9 @@ _ID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def new_ids(n: int) -> list[str]:
-    """Random task ids: six letters of Crockford's base 32, a billion of them."""
-    return ["".join(secrets.choice(_ID_LETTERS) for _ in range(6)) for _ in range(n)]
+    """Random task ids: ten letters of Crockford's base 32. Among a hundred thousand tasks the odds
+    that two share one are one in two hundred thousand; any unique beginning of one will do."""
+    return ["".join(secrets.choice(_ID_LETTERS) for _ in range(10)) for _ in range(n)]
 
 
 # --- calls -------------------------------------------------------------------------------------
@@ -53,9 +54,10 @@ class Submit(Struct, tag="submit", frozen=True, kw_only=True):
 
 
 class ListTasks(Struct, tag="list", frozen=True):
-    """Answer: `list[Row]`, ended ones too with `all`."""
+    """Answer: `list[Row]`, ended ones too with `all`; with `ids` only those, if they are held."""
 
     all: bool = False
+    ids: list[str] = []
 
 
 class Show(Struct, tag="show", frozen=True):
@@ -93,9 +95,13 @@ class Stop(Struct, tag="stop", frozen=True, kw_only=True):
 
 
 class Retry(Struct, tag="retry", frozen=True):
-    """Queue ended tasks for another attempt. Answer: `list[Row]`."""
+    """Queue ended tasks for another attempt. Answer: `list[Row]`.
+
+    With `attempts` (parallel to `tasks`) one whose last attempt is another by now is left alone.
+    """
 
     tasks: list[str]
+    attempts: list[int] | None = None
 
 
 class Forget(Struct, tag="forget", frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import socket
 import stat
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -90,17 +91,19 @@ class Server:
         """
         path = self._supervisor.state.socket("supervisor")
         free_place(path, os.getuid())
-        mask = os.umask(0o177)
+        bound = socket.socket(socket.AF_UNIX)
         try:
-            listener = await asyncio.start_unix_server(self._accepted, path)
+            bound.bind(os.fspath(path))
+            # before it listens nobody can connect; a umask would be the whole process's
+            path.chmod(0o600)
+            listener = await asyncio.start_unix_server(self._accepted, sock=bound)
         except OSError as error:
+            bound.close()
             raise StorageTrouble(
                 f"The socket {path} cannot be made: {error.strerror or error}.",
                 "Free space there or mend its permissions, or name another state directory with "
                 "--state DIR.",
             ) from error
-        finally:
-            os.umask(mask)
         try:
             yield
         finally:
@@ -188,8 +191,8 @@ class Server:
                 return self._pong()
             case protocol.Submit():
                 return await operations.submit(supervisor, call)
-            case protocol.ListTasks(everything):
-                return await operations.tasks(supervisor, everything=everything)
+            case protocol.ListTasks():
+                return await operations.tasks(supervisor, call)
             case protocol.Show(task, events):
                 return await operations.show(supervisor, task, events)
             case protocol.History(limit, match):
@@ -198,8 +201,8 @@ class Server:
                 return await operations.series(supervisor, task, span_s)
             case protocol.Stop():
                 return await operations.stop(supervisor, call)
-            case protocol.Retry(tasks):
-                return await operations.retry(supervisor, tasks)
+            case protocol.Retry():
+                return await operations.retry(supervisor, call)
             case protocol.Forget(tasks):
                 return await operations.forget(supervisor, tasks)
             case protocol.Dispatch():
@@ -234,6 +237,10 @@ class Server:
             while True:
                 await writer.drain()
                 change = await watcher.next(supervisor.clock, row, gallery)
+                if change is None:
+                    tasks = ledger.tasks.values()
+                    writer.write(encode(gallery.picture(supervisor.clock(), tasks)) + b"\n")
+                    continue
                 _put(writer, change)
                 await asyncio.sleep(_LEAST_BETWEEN_CHANGES_S)
         except ConnectionError:

@@ -13,6 +13,8 @@ from heaptui.errors import UsageError
 
 UNKNOWN = "·"
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+SIZE_MAX = 1 << 60
+DURATION_MAX_S = 100 * 366 * 86400.0
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", re.IGNORECASE | re.ASCII)
 _SCALE = {"": 1, "k": KIB, "m": MIB, "g": GIB, "t": 1 << 40}
@@ -26,10 +28,16 @@ def parse_size(text: str, what: str = "size") -> int:
     """Bytes of `2G`, `300M`, `1.5 GiB`, `512k` or a plain number of bytes.
 
     Raises:
-        UsageError: not one of these forms, or zero.
+        UsageError: not one of these forms, zero, or more than SIZE_MAX.
     """
     match = _SIZE.fullmatch(text)
-    size = int(float(match[1]) * _SCALE[match[2].lower()]) if match else 0
+    number = float(match[1]) * _SCALE[match[2].lower()] if match else 0.0
+    if number > SIZE_MAX:
+        raise UsageError(
+            f"{what} {text.strip()[:40]!r} is more than any machine has.",
+            "Write a number with k, M, G or T, in powers of 1024: 300M, 2G, 1.5G.",
+        )
+    size = int(number)
     if size <= 0:
         raise UsageError(
             f"{what} {text[:40]!r} is not a size.",
@@ -42,11 +50,16 @@ def parse_duration(text: str, what: str = "duration") -> float:
     """Seconds of `90`, `90s`, `20m`, `1h30m`, `2d`.
 
     Raises:
-        UsageError: not one of these forms, or zero.
+        UsageError: not one of these forms, zero, or more than DURATION_MAX_S.
     """
     match = _DURATION.fullmatch(text)
     parts = [float(part or 0) for part in match.groups()] if match and text.strip() else [0.0] * 4
     seconds = parts[0] * 86400 + parts[1] * 3600 + parts[2] * 60 + parts[3]
+    if seconds > DURATION_MAX_S:
+        raise UsageError(
+            f"{what} {text.strip()[:40]!r} is longer than a hundred years.",
+            "Write seconds, or a number with s, m, h or d: 90, 45s, 20m, 1h30m.",
+        )
     if seconds <= 0:
         raise UsageError(
             f"{what} {text[:40]!r} is not a duration.",

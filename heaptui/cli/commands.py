@@ -218,7 +218,11 @@ def serve(context: Context, until_idle: bool) -> None:
     """Supervise without a screen, in the foreground. Ctrl-C leaves; live tasks go on."""
     from heaptui.cli.serving import serve_in_foreground
 
-    asyncio.run(serve_in_foreground(context.state(), context.config(), until_idle=until_idle))
+    asyncio.run(
+        serve_in_foreground(
+            context.state(), context.config(), context.config_path, until_idle=until_idle
+        )
+    )
 
 
 @click.command()

@@ -157,10 +157,11 @@ def put_detail(detail: Detail) -> None:
         ("started", _when(row.started_at)),
         ("ended", _when(row.ended_at)),
         ("exit", _exit(row)),
-        ("output", detail.output_path or units.UNKNOWN),
+        ("output", clean(detail.output_path or units.UNKNOWN, 400)),
     ]
     if detail.env_names:
-        lines.append(("variables", ", ".join(detail.env_names) + " (values are not shown)"))
+        names = ", ".join(clean(name) for name in detail.env_names)
+        lines.append(("variables", f"{names} (values are not shown)"))
     for label, text in lines:
         print(f"{label:<10} {text}")
     if len(detail.attempts) > 1:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 
 from heaptui.cli.context import Context
 from heaptui.cli.serving import Embedded
-from heaptui.cli.starting import answers, ensure_served
+from heaptui.cli.starting import answers, ensure_served, inside_task
 from heaptui.errors import UsageError
 from heaptui.paths import StateDir, config_file
 
@@ -32,7 +33,10 @@ def show(context: Context, state: StateDir, *, label: str) -> str:
     """The app over a state directory, with a supervisor of its own where none serves; returns how
     the operator left it: `quit`, `detach` or `stop`."""
     config = context.config()
-    embedded = None if answers(state) else Embedded(state, config)
+    if inside_task():
+        # the task's end must not be the supervisor's
+        ensure_served(state, context.config_path)
+    embedded = None if answers(state) else Embedded(state, config, context.config_path)
     if embedded is not None:
         embedded.start()
     from heaptui.tui import early
@@ -44,9 +48,12 @@ def show(context: Context, state: StateDir, *, label: str) -> str:
 
     try:
         serves = embedded is not None and embedded.wait_ready()
+        # what was imported never becomes garbage: no collection looks at it again, and none
+        # holds up dispatch for tens of milliseconds
+        gc.freeze()
         remembered = Remembered(state.remembered)
         choice = run_app(
-            Client(state, "app", revive=lambda: ensure_served(state)),
+            Client(state, "app", revive=lambda: ensure_served(state, context.config_path)),
             state_label=label,
             theme=context.theme or remembered.theme or config.app.theme,
             own_themes=(context.config_path or config_file()).parent / "themes",
@@ -61,7 +68,7 @@ def show(context: Context, state: StateDir, *, label: str) -> str:
     finally:
         if embedded is not None:
             embedded.stop()
-    if embedded is not None and embedded.error is not None:
+    if embedded is not None and serves and embedded.error is not None:
         raise embedded.error
     return choice
 

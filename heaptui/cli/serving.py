@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import signal
@@ -11,7 +12,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from heaptui.cli.groups import first_error
 from heaptui.cli.starting import serve_argv
 from heaptui.config import Config
 from heaptui.errors import Refused, Unreachable
@@ -30,6 +33,7 @@ class AlreadyServed(Refused):
 async def serve(
     state: StateDir,
     config: Config,
+    config_path: Path | None,
     *,
     embedded: bool,
     until_idle: bool,
@@ -38,7 +42,8 @@ async def serve(
 ) -> int:
     """Supervises until `stop` is set, a client asks it to leave, or, with `until_idle`, nothing is
     left to watch and nobody is connected. What runs then goes on under the warden; returns how
-    many tasks are yet to be seen through.
+    many tasks are yet to be seen through. `config_path`: where `config` was read, if it was named;
+    whoever follows this supervisor reads the same.
 
     Raises:
         AlreadyServed: another supervisor is at work here.
@@ -60,7 +65,7 @@ async def serve(
             supervisor_id = secrets.token_hex(4)
             store = await Store.open(state.database, supervisor_id)
             stack.push_async_callback(store.close)
-            engine = LocalEngine(state, supervisor_id, serve_argv(state))
+            engine = LocalEngine(state, supervisor_id, serve_argv(state, config_path))
             await engine.open()
             stack.push_async_callback(engine.close)
             supervisor = Supervisor(
@@ -85,7 +90,7 @@ async def serve(
             if isinstance(outcome, BaseException) and not isinstance(
                 outcome, asyncio.CancelledError
             ):
-                raise outcome
+                raise first_error(outcome) or outcome
             supervisor.roll_up_now()
             await supervisor.ledger.commit()
             return supervisor.ledger.unended
@@ -102,7 +107,9 @@ async def _idle(nothing_left: asyncio.Event, nobody_there: asyncio.Event) -> Non
             return
 
 
-async def serve_in_foreground(state: StateDir, config: Config, *, until_idle: bool) -> None:
+async def serve_in_foreground(
+    state: StateDir, config: Config, config_path: Path | None, *, until_idle: bool
+) -> None:
     """`heaptui serve`: ends in order on SIGTERM, SIGINT and SIGHUP. With `until_idle` a place that
     is taken is no error: what was wanted is being done.
 
@@ -116,12 +123,19 @@ async def serve_in_foreground(state: StateDir, config: Config, *, until_idle: bo
     started = time.monotonic()
 
     def ready() -> None:
+        gc.freeze()
         took = time.monotonic() - started
         _say(f"heaptui supervises {state.root} as pid {os.getpid()}, ready in {took * 1000:.0f} ms")
 
     try:
         left = await serve(
-            state, config, embedded=False, until_idle=until_idle, stop=stop, ready=ready
+            state,
+            config,
+            config_path,
+            embedded=False,
+            until_idle=until_idle,
+            stop=stop,
+            ready=ready,
         )
     except AlreadyServed:
         if until_idle:
@@ -140,9 +154,10 @@ class Embedded:
     """The supervisor on a thread of the app's process, with an event loop of its own: a stalled
     terminal cannot hold it up."""
 
-    def __init__(self, state: StateDir, config: Config) -> None:
+    def __init__(self, state: StateDir, config: Config, config_path: Path | None) -> None:
         self._state = state
         self._config = config
+        self._config_path = config_path
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -184,6 +199,7 @@ class Embedded:
         await serve(
             self._state,
             self._config,
+            self._config_path,
             embedded=True,
             until_idle=False,
             stop=self._stop,

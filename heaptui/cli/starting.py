@@ -8,38 +8,61 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from heaptui.client import HAND_OVER_S
 from heaptui.errors import HeaptuiError, Unreachable
 from heaptui.paths import StateDir
 
 _START_WITHIN_S = 20.0
 _LOOK_EVERY_S = 0.02
+_LOOK_AT_WARDEN_EVERY_S = 0.1
+_PLACE_TAKEN_S = 0.5
+"""Until another is started where one found the place taken, and nobody answers there."""
+
 _LOG_BYTES = 256 << 10
+_RULE = " |+-"
+"""What the rules and margins of a trace are drawn with."""
 
 
-def serve_argv(state: StateDir) -> list[str]:
-    """How the warden, or a command, brings up a supervisor that ends when nothing is left."""
+def serve_argv(state: StateDir, config_path: Path | None) -> list[str]:
+    """How the warden, or a command, brings up a supervisor that ends when nothing is left.
+
+    `config_path`: the configuration that was named, None: the usual one.
+    """
+    named = [] if config_path is None else ["--config", str(config_path.absolute())]
     return [
-        sys.executable, "-m", "heaptui", "--state", str(state.root), "serve", "--until-idle",
+        sys.executable, "-m", "heaptui", "--state", str(state.root), *named,
+        "serve", "--until-idle",
     ]  # fmt: skip
 
 
 def answers(state: StateDir) -> bool:
     """Whether a supervisor accepts connections on this state directory."""
+    return _accepts(state.socket("supervisor"))
+
+
+def _accepts(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as connection:
         try:
-            connection.connect(os.fspath(state.socket("supervisor")))
+            connection.connect(os.fspath(path))
         except OSError:
             return False
     return True
 
 
-def ensure_served(state: StateDir) -> None:
+def inside_task() -> bool:
+    """Whether this process belongs to a task: what it starts is in the task's group and ends with
+    it."""
+    return "HEAPTUI_TASK" in os.environ
+
+
+def ensure_served(state: StateDir, config_path: Path | None = None) -> None:
     """Starts a supervisor in the background where none serves; it ends when nothing is left.
 
+    Where a warden lives its own start is waited for, inside a task for as long as it takes.
     Commands that come at the same moment start one between them. One that is just leaving is
     waited for: a supervisor that finds the place taken ends without a word, and is started again.
 
@@ -49,9 +72,33 @@ def ensure_served(state: StateDir) -> None:
     if answers(state):
         return
     deadline = time.monotonic() + _START_WITHIN_S
+    _let_warden(state, deadline if inside_task() else time.monotonic() + HAND_OVER_S)
     with _alone(state, deadline):
         while not answers(state):
-            _start(state, deadline)
+            if inside_task():
+                _let_warden(state, deadline)
+            _start(state, config_path, deadline)
+
+
+def _let_warden(state: StateDir, deadline: float) -> None:
+    """Until a supervisor answers, or no warden is there to bring one up, or the deadline.
+
+    Raises:
+        Unreachable: inside a task, the deadline: nothing may be started beside the warden.
+    """
+    look_at = 0.0
+    while not answers(state):
+        now = time.monotonic()
+        if now >= look_at:
+            # it writes down each who comes: not too often
+            look_at = now + _LOOK_AT_WARDEN_EVERY_S
+            if not _accepts(state.socket("warden")):
+                return
+        if now > deadline:
+            if inside_task():
+                raise _silent(state)
+            return
+        time.sleep(_LOOK_EVERY_S)
 
 
 @contextmanager
@@ -72,8 +119,8 @@ def _alone(state: StateDir, deadline: float) -> Iterator[None]:
         os.close(handle)
 
 
-def _start(state: StateDir, deadline: float) -> None:
-    """Starts one and waits until it answers or has ended without an error."""
+def _start(state: StateDir, config_path: Path | None, deadline: float) -> None:
+    """Starts one and waits until it answers, or has found the place taken."""
     log = state.supervisor_log
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
@@ -81,11 +128,12 @@ def _start(state: StateDir, deadline: float) -> None:
             os.ftruncate(handle, 0)
         before = os.fstat(handle).st_size
         child = subprocess.Popen(
-            serve_argv(state),
+            serve_argv(state, config_path),
             stdin=subprocess.DEVNULL,
             stdout=handle,
             stderr=handle,
             cwd="/",
+            env=_without_marks(os.environ),
             start_new_session=True,
         )
     finally:
@@ -93,6 +141,7 @@ def _start(state: StateDir, deadline: float) -> None:
     while not answers(state):
         code = child.poll()
         if code == 0:
+            time.sleep(_PLACE_TAKEN_S)
             break
         if code is not None:
             raise _not_started(log, before, code)
@@ -101,6 +150,15 @@ def _start(state: StateDir, deadline: float) -> None:
         time.sleep(_LOOK_EVERY_S)
     if time.monotonic() > deadline and not answers(state):
         raise _silent(state)
+
+
+def _without_marks(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a supervisor inherits: it must not be taken for a part of the task it came from."""
+    return {
+        key: value
+        for key, value in environment.items()
+        if not key.startswith("HEAPTUI_TASK") and key != "HEAPTUI_ATTEMPT"
+    }
 
 
 def _silent(state: StateDir) -> HeaptuiError:
@@ -121,8 +179,16 @@ def _not_started(log: Path, offset: int, code: int) -> HeaptuiError:
     with log.open("rb") as file:
         file.seek(offset)
         words = file.read(4000).decode(errors="replace").strip()
-    lines = [line.removeprefix("heaptui: ") for line in words.splitlines()] or ["no word"]
+    return _error_of(words, code, log)
+
+
+def _error_of(words: str, code: int, log: Path) -> HeaptuiError:
+    # of a group's trace the last lines are rules, which say nothing
+    lines = [line for line in words.splitlines() if line.strip(_RULE)] or ["no word"]
+    lines = [line.removeprefix("heaptui: ") for line in lines]
     for kind in HeaptuiError.__subclasses__():
         if kind.exit_code == code:
             return kind(lines[0], "\n".join(line.strip() for line in lines[1:]))
-    return Unreachable(f"The supervisor could not start (exit {code}): {lines[-1]}", f"See {log}.")
+    return Unreachable(
+        f"The supervisor could not start (exit {code}): {lines[-1].strip(_RULE)}", f"See {log}."
+    )

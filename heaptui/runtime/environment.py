@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from heaptui.errors import UsageError
@@ -11,6 +12,9 @@ KEPT_WHEN_CLEAN = frozenset(
     ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TERM", "TZ", "TMPDIR")
 )
 """And every LC_*."""
+
+_NOT_IN_NAMES = re.compile(r"[=\x00-\x1f\x7f-\x9f]")
+"""A name is shown wherever its task is: one that steers a terminal is nobody's honest wish."""
 
 MARKER = "HEAPTUI_TASK"
 """`<task id>.<attempt>`: by it a process that left every group is still known as the attempt's."""
@@ -41,7 +45,7 @@ def task_environment(
         "HEAPTUI_ATTEMPT": str(attempt),
     }
     for key, value in env.items():
-        if not key or "=" in key or "\0" in key + value:
+        if not key or _NOT_IN_NAMES.search(key) or "\0" in value:
             raise UsageError(
                 f"{key[:40]!r} cannot be an environment variable's name, or holds a zero byte.",
                 "Write --env NAME=VALUE.",

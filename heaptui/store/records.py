@@ -41,6 +41,7 @@ class StoredTask(Struct, frozen=True, kw_only=True):
     pid: int | None = None
     cap_means: CapMeans | None = None
     output_bytes: int = 0
+    heap_limit_bytes: int | None = None
 
 
 class Rollup(Struct, frozen=True, kw_only=True):

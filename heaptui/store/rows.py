@@ -26,7 +26,7 @@ TASK_COLUMNS: Final = (
     "id", "sequence", "name", "kind", "state", "spec", "created_at", "started_at", "ended_at",
     "attempts", "failures", "cap_bytes", "cap_source", "peak_bytes", "exit_code", "signal",
     "verdict", "reason", "next_try_at", "stop_by", "stop_why",
-    "environment", "pid", "cap_means", "output_bytes",
+    "environment", "pid", "cap_means", "output_bytes", "heap_limit_bytes",
 )  # fmt: skip
 ATTEMPT_COLUMNS: Final = (
     "id", "task_id", "attempt", "name", "agent_type", "status", "created_at", "started_at",
@@ -110,7 +110,7 @@ def _task_row(task: StoredTask) -> Row:
         task.cap_bytes, task.cap_source, task.peak_bytes, task.exit_code, task.signal,
         task.verdict and task.verdict.value, _plain(task.reason), task.next_try_at, task.stop_by,
         task.stop_why, task.environment, task.pid, task.cap_means and task.cap_means.value,
-        task.output_bytes,
+        task.output_bytes, task.heap_limit_bytes,
     )  # fmt: skip
 
 

@@ -46,9 +46,10 @@ CREATE TABLE tasks (
   stop_by REAL,                 -- when a stop turns into a kill
   stop_why TEXT,                -- stop, kill, timeout
   environment TEXT NOT NULL DEFAULT '',  -- names the file it is kept in
-  pid INTEGER,                  -- of the latest attempt, as the two below
+  pid INTEGER,                  -- of the latest attempt, as what follows
   cap_means TEXT,
-  output_bytes INTEGER NOT NULL DEFAULT 0
+  output_bytes INTEGER NOT NULL DEFAULT 0,
+  heap_limit_bytes INTEGER
 )""",
     "CREATE INDEX tasks_by_sequence ON tasks (sequence, id)",
     "CREATE INDEX tasks_by_name ON tasks (name)",

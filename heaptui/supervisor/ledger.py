@@ -24,7 +24,7 @@ from heaptui.supervisor.task import Task
 
 _ROLLUPS_KEPT = 100_000
 ENDED_KEPT = 200
-"""Ended tasks that stay in memory for the table; older ones are in the store."""
+"""Ended tasks of either kind that stay in memory for the table; older ones are in the store."""
 
 
 class Writer(Protocol):
@@ -54,6 +54,7 @@ class Ledger:
         self._events: list[Event] = []
         self._rollups: list[Rollup] = []
         self._ended: deque[str] = deque()
+        self._ended_badly: deque[str] = deque()
         self.tasks: dict[str, Task] = {}
         self.queue = Queue()
         self.live = 0
@@ -68,7 +69,7 @@ class Ledger:
         self.tasks[task.id] = task
         self._count(task.state, +1)
         if task.state.ended:
-            self._ended.append(task.id)
+            self._shelf(task).append(task.id)
 
     def enqueue(self, task: Task) -> None:
         """Offers it for dispatch: only what is stored may run."""
@@ -177,6 +178,13 @@ class Ledger:
         self._touch(task)
         return trigger
 
+    def peaked(self, task: Task) -> None:
+        """Has its peak stored when it is worth it: a killed supervisor takes the rest along."""
+        if task.peak_bytes and task.peak_bytes > task.stored_peak * 1.02:
+            task.stored_peak = task.peak_bytes
+            self._dirty.add(task.id)
+            self._dirty_attempts[task.id, task.attempts] = task.attempt_record(task.state)
+
     def back_off(self, task: Task, until: float) -> None:
         task.next_try_at = until
         self._touch(task)
@@ -193,7 +201,7 @@ class Ledger:
         if held is not None and held is not task:
             return held
         if held is not None:
-            self._ended = deque(held for held in self._ended if held != task.id)
+            self._unshelve(task.id)
             self._move(task, Trigger.RETRY)
         else:
             task.state = step(task.state, Trigger.RETRY)
@@ -210,7 +218,7 @@ class Ledger:
         """Its record was deleted from the store."""
         task = self.tasks.get(task_id)
         if task is not None:
-            self._ended = deque(held for held in self._ended if held != task_id)
+            self._unshelve(task_id)
             self.drop(task)
 
     def book(self, record: AttemptRecord) -> None:
@@ -273,16 +281,24 @@ class Ledger:
     def _retire(self, task: Task) -> None:
         if task.gauge is not None and task.gauge.last is None:
             task.gauge = None
-        self._ended.append(task.id)
+        self._shelf(task).append(task.id)
+
+    def _shelf(self, task: Task) -> deque[str]:
+        """Bad ends have a shelf of their own: a burst of good ones does not push them out."""
+        badly = task.state in (State.FAILED, State.LOST)
+        return self._ended_badly if badly else self._ended
+
+    def _unshelve(self, task_id: str) -> None:
+        for shelf in (self._ended, self._ended_badly):
+            if task_id in shelf:
+                shelf.remove(task_id)
 
     def _shed(self) -> None:
         """Lets go of the oldest ended tasks; only what is stored may leave."""
-        while len(self._ended) > ENDED_KEPT:
-            task_id = self._ended[0]
-            if task_id in self._dirty:
-                return
-            self._ended.popleft()
-            task = self.tasks.get(task_id)
-            if task is not None and task.state.ended:
-                del self.tasks[task_id]
-                self._watchers.gone(task_id)
+        for shelf in (self._ended, self._ended_badly):
+            while len(shelf) > ENDED_KEPT and shelf[0] not in self._dirty:
+                task_id = shelf.popleft()
+                task = self.tasks.get(task_id)
+                if task is not None and task.state.ended:
+                    del self.tasks[task_id]
+                    self._watchers.gone(task_id)

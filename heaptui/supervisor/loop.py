@@ -8,8 +8,9 @@ housekeeping. Time-outs and back-offs are timers.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from heaptui import __version__
@@ -36,9 +37,11 @@ from heaptui.supervisor import verdicts
 from heaptui.supervisor.alerts import alerts
 from heaptui.supervisor.backoff import delay
 from heaptui.supervisor.environments import Environments
+from heaptui.supervisor.last_words import last_words
 from heaptui.supervisor.launching import launch_spec, remove_files
 from heaptui.supervisor.ledger import Ledger
 from heaptui.supervisor.machine import Trigger, may
+from heaptui.supervisor.metrics import Gauge
 from heaptui.supervisor.pictures import Gallery, visibly_moved
 from heaptui.supervisor.queue import admissible, wait_reason
 from heaptui.supervisor.recovery import Action, Step, reconcile
@@ -47,6 +50,10 @@ from heaptui.supervisor.task import Task, revived
 RECENT_AT_START = 50
 _COMMIT_AGAIN_S = 2.0
 _HANG_WITHIN_S = 0.1
+_PEAKS_EVERY_S = 10
+"""How much of a peak a killed supervisor can forget."""
+
+_REMEMBERED_S = 7200.0
 _HOUSEKEEPING_S = 3600.0
 
 
@@ -111,6 +118,12 @@ class Supervisor:
             self.ledger.hold(revived(stored))
         for stored in await self.store.unended():
             self.ledger.hold(revived(stored))
+        for task in self.ledger.tasks.values():
+            if task.state.live:
+                task.gauge = Gauge()
+                for rollup in await self.store.rollups(task.id, self.clock() - _REMEMBERED_S):
+                    if rollup.attempt == task.attempts:
+                        task.gauge.restore(rollup.minute, rollup.low, rollup.high)
         known = await self.engine.reattach()
         for action in reconcile(tuple(self.ledger.tasks.values()), known):
             await self._recover(action)
@@ -166,6 +179,13 @@ class Supervisor:
         # whoever submits at this moment has stored its own before it awaited anything
         wanted |= {task.environment for task in self.ledger.tasks.values()}
         self.environments.keep_only(wanted)
+
+    async def _clear_outputs(self) -> None:
+        """Deletes those whose records are gone: we were killed between the two."""
+        root = self.state.task("")
+        for name in await asyncio.to_thread(os.listdir, root):
+            if self.ledger.get(name) is None and await self.store.task(name) is None:
+                await asyncio.to_thread(remove_files, self.state, name)
 
     # --- dispatch ------------------------------------------------------------------------------
     async def _dispatching(self) -> None:
@@ -245,7 +265,8 @@ class Supervisor:
                 self.ledger.started(task, event)
                 self._arm_timeout(task)
             case Exited():
-                verdict = verdicts.judge(event, task.stop_why, task.spec.limits.timeout_s)
+                words = last_words(self.state.output(task.id, task.attempts), event.signal)
+                verdict = verdicts.judge(event, task.stop_why, task.spec.limits.timeout_s, words)
                 self._ended(task, event.at, verdict, event)
             case Lost():
                 self._ended(task, event.at, verdicts.lost(event), None)
@@ -270,7 +291,13 @@ class Supervisor:
 
     async def _book_older(self, event: Exited | Lost) -> None:
         """An end that comes again, or that the disk had no room for when it came."""
-        for record in await self.store.attempts(event.task_id):
+        try:
+            records = await self.store.attempts(event.task_id)
+        except StorageTrouble as trouble:
+            # not acknowledged: it is told again
+            self.ledger.trouble = trouble
+            return
+        for record in records:
             if record.attempt == event.attempt and record.ended_at is None:
                 self.ledger.book(verdicts.closed(record, event))
         self._to_acknowledge.append((event.task_id, event.attempt))
@@ -289,10 +316,14 @@ class Supervisor:
                 task.spark = task.gauge.spark()
             if visibly_moved(task) or grown:
                 self.gallery.changed(task.id)
+            if int(event.at) % _PEAKS_EVERY_S == 0:
+                self.ledger.peaked(task)
         minute = int(event.at) // 60
         if minute != self._minute:
             self._roll_up(self._minute)
             self._minute = minute
+        if int(event.at) % _PEAKS_EVERY_S == 0:
+            self._settle_soon()
         self._hang()
 
     def _roll_up(self, minute: int) -> None:
@@ -342,7 +373,9 @@ class Supervisor:
             means=self.means,
             store_trouble=trouble,
         )
-        self.gallery.hang(host, alerts(self.ledger.tasks.values(), self.host, trouble))
+        self.gallery.hang(
+            host, alerts(self.ledger.tasks.values(), self.host, trouble, self.clock())
+        )
 
     def _hang_soon(self) -> None:
         """After changes of state; a burst of them is one look."""
@@ -381,24 +414,33 @@ class Supervisor:
 
         def expired() -> None:
             if task.state is State.RUNNING and task.attempts == attempt and self._launches:
-                self._launches.create_task(self.stop(task, "timeout", task.spec.limits.grace_s))
+                grace_s = task.spec.limits.grace_s
+                self._launches.create_task(self.stop({task: grace_s}, "timeout"))
 
         self._arm(task.id, task.started_at + limit, expired)
 
     # --- stopping ------------------------------------------------------------------------------
-    async def stop(self, task: Task, why: str, grace_s: float) -> None:
-        """Stops one task; the intention is stored, so that it outlives us. One that has ended is
-        left as it is."""
-        if not may(task.state, Trigger.STOP):
-            return
-        self._disarm(task.id)
-        self.ledger.stop(task, why, self.clock() + grace_s)
-        if not task.state.ended:
-            what = "killing the tree" if grace_s == 0 else f"TERM, then kill in {grace_s:.0f} s"
-            because = "time-out: " if why == "timeout" else ""
-            self.ledger.note(task, "stop", f"{because}{what}")
-            self._settle_soon()
-            await self.engine.cancel(task.id, grace_s)
+    async def stop(self, chosen: Mapping[Task, float], why: str) -> None:
+        """Stops tasks, each with its seconds of grace; those that have ended are left as they are.
+
+        The intention is stored first, so that it outlives us. A disk that is full stops nobody
+        from stopping.
+        """
+        stopping = {task: grace for task, grace in chosen.items() if may(task.state, Trigger.STOP)}
+        for task, grace_s in stopping.items():
+            self._disarm(task.id)
+            self.ledger.stop(task, why, self.clock() + grace_s)
+            if not task.state.ended:
+                what = "killing the tree" if grace_s == 0 else f"TERM, then kill in {grace_s:.0f} s"
+                because = "time-out: " if why == "timeout" else ""
+                self.ledger.note(task, "stop", f"{because}{what}")
+        try:
+            await self.ledger.commit()
+        except HeaptuiError:
+            self._hang_soon()
+        for task, grace_s in stopping.items():
+            if not task.state.ended:
+                await self.engine.cancel(task.id, grace_s)
         self._settle_soon()
 
     # --- storing -------------------------------------------------------------------------------
@@ -448,11 +490,16 @@ class Supervisor:
         while True:
             try:
                 gone = await self.store.prune(self.clock(), keep.keep_days, keep.keep_tasks)
-            except StorageTrouble as trouble:
-                self.ledger.trouble = trouble
-            else:
                 for task_id in gone:
                     self.ledger.forgotten(task_id)
                     await asyncio.to_thread(remove_files, self.state, task_id)
+                await self._clear_outputs()
                 await self.clear_environments()
+            except StorageTrouble as trouble:
+                self.ledger.trouble = trouble
+            except OSError as error:
+                self.ledger.trouble = StorageTrouble(
+                    f"What is no longer needed cannot be deleted: {error}.",
+                    f"Look at {self.state.root}.",
+                )
             await asyncio.sleep(_HOUSEKEEPING_S)

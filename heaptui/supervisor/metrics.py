@@ -58,6 +58,15 @@ class Gauge:
         self.latest = memory_bytes
         self.peak = max(self.peak, memory_bytes)
 
+    def restore(self, minute: int, low: int, high: int) -> None:
+        """A minute that an earlier supervisor saw; oldest first, before the first `add`."""
+        for second in range(minute * 60, minute * 60 + 60, COARSE_STEP):
+            slot = second // COARSE_STEP % COARSE_SLOTS
+            self._low[slot], self._high[slot] = max(1, low >> 10), max(1, high >> 10)
+        self.first = minute * 60 if self.first is None else self.first
+        self.last = minute * 60 + 59
+        self.peak = max(self.peak, high)
+
     def growth(self) -> float | None:
         """Bytes a minute over the last minute: between the means of its two ends, so that one
         spike does not make a trend. None until there are twenty seconds: what a process takes

@@ -18,6 +18,7 @@ from heaptui.model import (
     ProcessSample,
     Row,
     Series,
+    State,
     TaskSpec,
 )
 from heaptui.runtime.caps import share_of_host
@@ -64,6 +65,24 @@ async def resolve(supervisor: Supervisor, text: str) -> Task:
     raise NoSuchTask(f"{text[:60]!r} fits {len(fits)} tasks.", f"Name one by its id: {some}.")
 
 
+async def resolve_all(supervisor: Supervisor, names: Sequence[str]) -> list[Task]:
+    """The tasks that these mean. A name that several copies share, `scan` of `scan/1` and
+    `scan/2`, means all of them that are held.
+
+    Raises:
+        NoSuchTask: one means nothing, or too much.
+    """
+    found: dict[str, Task] = {}
+    held = supervisor.ledger.tasks
+    for text in names:
+        copies = [task for task in held.values() if task.name.startswith(f"{text}/")]
+        if text in held or any(task.name == text for task in held.values()):
+            copies = []
+        for task in copies or [await resolve(supervisor, text)]:
+            found.setdefault(task.id, task)
+    return list(found.values())
+
+
 def _newest(fits: dict[str, Task]) -> list[Task]:
     return sorted(fits.values(), key=lambda task: -task.created_at)
 
@@ -81,11 +100,15 @@ async def submit(supervisor: Supervisor, request: protocol.Submit) -> list[str]:
             f"{len(specs)} tasks in one submission with {len(ids)} ids.",
             f"Submit 1 to {TASKS_AT_ONCE} at once.",
         )
+    if len(set(ids)) != len(ids):
+        raise UsageError("One id names two tasks of the submission.", "Choose ids by `new_ids`.")
     new: list[tuple[str, TaskSpec]] = []
     for task_id, spec in zip(ids, specs, strict=True):
         if not _ID.fullmatch(task_id):
             raise UsageError(f"{task_id[:40]!r} is no task id.", "Six letters and digits.")
         known = supervisor.ledger.get(task_id) is not None
+        if known and not request.again:
+            raise Refused(f"There is a task {task_id} already.", "Submit again: ids are random.")
         if not known and request.again:
             known = await supervisor.store.task(task_id) is not None
         if not known:
@@ -146,10 +169,14 @@ def _cap(supervisor: Supervisor, spec: TaskSpec) -> tuple[int, str]:
     return share_of_host(total, supervisor.dispatch.concurrency, share), "share"
 
 
-async def tasks(supervisor: Supervisor, *, everything: bool) -> list[Row]:
-    """The unended ones, oldest first; with `everything` the ended ones of the store too."""
+async def tasks(supervisor: Supervisor, request: protocol.ListTasks) -> list[Row]:
+    """The unended ones, oldest first; with `all` the ended ones of the store too; with `ids` those
+    that are held in memory."""
+    if request.ids:
+        held = (supervisor.ledger.get(task_id) for task_id in request.ids)
+        return [task.row() for task in held if task is not None]
     live = [task for task in supervisor.ledger.tasks.values() if not task.state.ended]
-    if not everything:
+    if not request.all:
         return [task.row() for task in sorted(live, key=lambda task: task.order)]
     rows = {task.id: task.row() for task in supervisor.ledger.tasks.values()}
     for stored in await supervisor.store.all_tasks(LISTED_MOST):
@@ -220,36 +247,45 @@ async def series(supervisor: Supervisor, text: str, span_s: float) -> Series:
 async def stop(supervisor: Supervisor, request: protocol.Stop) -> list[Row]:
     """Stops each; one that ended meanwhile is left as it is, one whose attempt changed is refused
     before anything is touched."""
-    found = [await resolve(supervisor, text) for text in request.tasks]
+    found = await resolve_all(supervisor, request.tasks)
     for task, attempt in zip(found, request.attempts or [], strict=False):
         if task.attempts != attempt:
             raise Refused(
                 f"{task.name} is at attempt {task.attempts} now, not {attempt}: left as it is.",
                 "Look again, then stop what you see.",
             )
+    chosen: dict[Task, float] = {}
     for task in found:
         if not may(task.state, Trigger.STOP):
             continue
         grace = task.spec.limits.grace_s if request.grace_s is None else request.grace_s
-        why = "kill" if request.now else "stop"
-        await supervisor.stop(task, why, 0.0 if request.now else max(0.0, grace))
+        chosen[task] = 0.0 if request.now else max(0.0, grace)
+    await asyncio.shield(
+        asyncio.ensure_future(supervisor.stop(chosen, "kill" if request.now else "stop"))
+    )
     return [task.row() for task in found]
 
 
-async def retry(supervisor: Supervisor, names: Sequence[str]) -> list[Row]:
-    """Queues ended tasks again; one that is not ended is left as it is."""
-    found = [await resolve(supervisor, text) for text in names]
+async def retry(supervisor: Supervisor, request: protocol.Retry) -> list[Row]:
+    """Queues ended tasks again; one that is not ended, or whose last attempt is not the one meant,
+    is left as it is, and so are copies that are done when their common name was given."""
+    found = await resolve_all(supervisor, request.tasks)
+    if len(found) > len(request.tasks):
+        found = [task for task in found if task.state is not State.DONE]
+    meant = dict(zip(found, request.attempts or [], strict=False))
     for task in found:
         if task.state.ended:
             await supervisor.environments.get(task.environment)
-    return await asyncio.shield(asyncio.ensure_future(_requeue(supervisor, found)))
+    return await asyncio.shield(asyncio.ensure_future(_requeue(supervisor, found, meant)))
 
 
-async def _requeue(supervisor: Supervisor, found: Sequence[Task]) -> list[Row]:
+async def _requeue(
+    supervisor: Supervisor, found: Sequence[Task], attempts: dict[Task, int]
+) -> list[Row]:
     queued: list[Task] = []
     meant: list[Task] = []
     for task in found:
-        if may(task.state, Trigger.RETRY):
+        if may(task.state, Trigger.RETRY) and attempts.get(task, task.attempts) == task.attempts:
             supervisor.order += 1
             task = supervisor.ledger.again(task, supervisor.order)  # noqa: PLW2901
             queued.append(task)
@@ -267,10 +303,15 @@ async def _requeue(supervisor: Supervisor, found: Sequence[Task]) -> list[Row]:
 
 async def forget(supervisor: Supervisor, names: Sequence[str]) -> int:
     """Deletes ended tasks with everything they left."""
-    found = [await resolve(supervisor, text) for text in names]
+    found = await resolve_all(supervisor, names)
     for task in found:
         if not task.state.ended:
             raise Refused(f"{task.name} is {task.state}, not ended.", "Stop it first.")
+    # who hangs up now has deleted them all the same: no output is left without its record
+    return await asyncio.shield(asyncio.ensure_future(_forget(supervisor, found)))
+
+
+async def _forget(supervisor: Supervisor, found: Sequence[Task]) -> int:
     await supervisor.ledger.commit()
     gone = await supervisor.store.forget([task.id for task in found])
     for task in found:

@@ -1,7 +1,7 @@
 """What watchers are shown: a full picture, then changes, at the pace of each watcher.
 
-A watcher that does not read piles up nothing: what it missed is a set of task ids, and it is sent
-those rows as they are when it reads again.
+A watcher that does not read piles up little: what it missed is a set of task ids, and it is sent
+those rows as they are when it reads again; one that missed too much is sent a full picture.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from heaptui.protocol import Change, Picture
 from heaptui.supervisor.task import Task
 
 EVENTS_HELD = 200
+MISSED_MOST = 5000
+"""Ids of rows and of departures that are kept for a watcher before it needs a full picture."""
+
 _GROWTH_GRAIN = 1 << 20
 _GRAIN_BITS = 9
 """Memory is compared to nine bits: what moves less is not visible in three digits."""
@@ -30,16 +33,23 @@ class Watcher:
         self._events: deque[Event] = deque(maxlen=EVENTS_HELD)
         self._host = False
         self._alerts = False
+        self._stale = False
         self._something = asyncio.Event()
 
     def changed(self, task_id: str) -> None:
         self._gone.discard(task_id)
-        self._rows.add(task_id)
+        if not self._stale:
+            self._rows.add(task_id)
         self._something.set()
 
     def gone(self, task_id: str) -> None:
         self._rows.discard(task_id)
-        self._gone.add(task_id)
+        if not self._stale:
+            self._gone.add(task_id)
+        if len(self._gone) + len(self._rows) > MISSED_MOST:
+            self._stale = True
+            self._gone.clear()
+            self._rows.clear()
         self._something.set()
 
     def happened(self, event: Event) -> None:
@@ -62,10 +72,14 @@ class Watcher:
 
     async def next(
         self, at: Callable[[], float], row: Callable[[str], Row | None], gallery: Gallery
-    ) -> Change:
-        """Waits until there is something to see, and takes it."""
+    ) -> Change | None:
+        """Waits until there is something to see, and takes it; None: it missed too much for a
+        change to tell."""
         await self._something.wait()
         self._something.clear()
+        if self._stale:
+            self._stale = False
+            return None
         rows, self._rows = self._rows, set()
         gone, self._gone = self._gone, set()
         events = list(self._events)

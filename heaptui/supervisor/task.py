@@ -19,6 +19,8 @@ from heaptui.model import (
 from heaptui.store.records import StoredTask
 from heaptui.supervisor.metrics import Gauge, climbs, seconds_to_cap
 
+_HELD_BY_KERNEL = (CapMeans.CGROUP1, CapMeans.CGROUP2)
+
 
 @dataclass(slots=True, eq=False)
 class Task:
@@ -55,6 +57,7 @@ class Task:
     spark: tuple[int | None, ...] = ()
     output_bytes: int = 0
     attempt_peak: int | None = None
+    stored_peak: int = 0
     shown: tuple[object, ...] = ()
     launch: tuple[str, ...] = field(default=())
 
@@ -95,6 +98,7 @@ class Task:
             pid=self.pid,
             cap_means=self.means,
             output_bytes=self.output_bytes,
+            heap_limit_bytes=self.heap_limit_bytes,
         )
 
     def attempt_record(self, status: State) -> AttemptRecord:
@@ -182,6 +186,9 @@ class Task:
             self.output_bytes = exited.output_bytes or self.output_bytes
         seen = (self.gauge.peak if self.gauge else 0, exited.peak_bytes or 0 if exited else 0)
         self.attempt_peak = max((self.attempt_peak or 0, *seen)) or None
+        if self.attempt_peak and self.cap_bytes and self.means in _HELD_BY_KERNEL:
+            # a process's own figure counts pages of files, which are not held against the cap
+            self.attempt_peak = min(self.attempt_peak, self.cap_bytes)
         self.peak_bytes = max(self.peak_bytes or 0, self.attempt_peak or 0) or None
         self.stop_by = self.sample = self.growth = None
 
@@ -220,4 +227,5 @@ def revived(stored: StoredTask) -> Task:
         pid=stored.pid,
         means=stored.cap_means,
         output_bytes=stored.output_bytes,
+        heap_limit_bytes=stored.heap_limit_bytes,
     )

@@ -10,6 +10,8 @@ from heaptui import units
 from heaptui.engine.base import Exited, Lost
 from heaptui.model import AttemptRecord, State, Verdict, VerdictKind
 
+_HEAP = "JavaScript heap out of memory"
+
 
 def signal_name(number: int) -> str:
     try:
@@ -18,11 +20,14 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def judge(exited: Exited, stop_why: str | None, timeout_s: float | None) -> Verdict:
+def judge(
+    exited: Exited, stop_why: str | None, timeout_s: float | None, words: str | None = None
+) -> Verdict:
     """The verdict on an attempt that ended.
 
     `stop_why` is what heaptui was doing to it: `stop`, `kill`, `timeout` or None. An attempt that
     finished by itself with 0 while it was being stopped counts as finished: its work is done.
+    `words` is what its runtime printed when it aborted.
     """
     how = [] if exited.how == "waitpid" else [f"exit code by {exited.how}"]
     evidence = (*_ending(exited), *how, *exited.evidence)
@@ -41,7 +46,10 @@ def judge(exited: Exited, stop_why: str | None, timeout_s: float | None) -> Verd
     if exited.signal is not None:
         text = f"killed by {signal_name(exited.signal)}, not by heaptui"
         if exited.signal in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL):
-            return Verdict(VerdictKind.FAILED, f"crashed: {signal_name(exited.signal)}", evidence)
+            if words is not None and _HEAP in words:
+                return Verdict(VerdictKind.FAILED, "reached V8's heap limit", (*evidence, words))
+            said = words or signal_name(exited.signal)
+            return Verdict(VerdictKind.FAILED, f"crashed: {said}", evidence)
         return Verdict(VerdictKind.KILLED, text, evidence)
     return Verdict(VerdictKind.FAILED, f"exit code {exited.code}", evidence)
 
@@ -62,14 +70,17 @@ def lost(event: Lost) -> Verdict:
 def closed(record: AttemptRecord, event: Exited | Lost) -> AttemptRecord:
     """An attempt whose task has gone on without it, with its end."""
     if isinstance(event, Lost):
-        verdict, status, code, number = lost(event), State.LOST, None, None
+        verdict, status, code, number, peak = lost(event), State.LOST, None, None, None
     else:
-        verdict, status = judge(event, None, None), State.FAILED
-        code, number = event.code, event.signal
+        verdict = judge(event, None, None)
+        finished = verdict.kind is VerdictKind.FINISHED
+        status = State.DONE if finished else State.FAILED
+        code, number, peak = event.code, event.signal, event.peak_bytes
     return replace(
         record,
         status=status.value,
         ended_at=event.at,
+        peak_bytes=max(record.peak_bytes or 0, peak or 0) or None,
         exit_code=code,
         signal=number,
         verdict=verdict.kind,

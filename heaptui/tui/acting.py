@@ -85,7 +85,8 @@ class Acting:
     async def _launch(self) -> None:
         from heaptui.tui.screens.launch import LaunchScreen
 
-        ids = await self._asked(LaunchScreen(self._app.operator, self._app.remembered))
+        app = self._app
+        ids = await self._asked(LaunchScreen(app.operator, app.remembered, app.fallback))
         if ids:
             self._app.remember()
             self._board.expect(ids[0], self._app.clock())
@@ -109,6 +110,7 @@ class Acting:
     async def _leave(self, live: int) -> None:
         from heaptui.tui.screens.quit import QuitScreen
 
-        choice = await self._asked(QuitScreen(live, self._app.embedded))
+        app = self._app
+        choice = await self._asked(QuitScreen(live, app.embedded, app.leaving))
         if choice is not None:
             self._app.exit(choice)

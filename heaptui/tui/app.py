@@ -24,10 +24,12 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from heaptui.client import Operator
+from heaptui.runtime.taskfile import NOTHING_SAID, Fallback
 from heaptui.tui import themes
 from heaptui.tui.board import Board
 from heaptui.tui.glyphs import glyphs
 from heaptui.tui.keymap import Entry, bindings, resolved
+from heaptui.tui.leaving import AT_HOME, Leaving
 from heaptui.tui.remembered import Remembered
 
 _COLOURS = {None: 0, "standard": 16, "windows": 16, "256": 256, "truecolor": 1 << 24}
@@ -53,8 +55,9 @@ class HeaptuiApp(App[str], inherit_bindings=False):
     `state_label` names the state directory, `theme` is a theme's name, the path of its file, or
     `auto` (by the terminal's colours); `keys` are the configuration's (id → keys), `embedded`
     tells that the supervisor lives in this process, `clock` gives seconds since the epoch,
-    `paint_every_s` is the least time between two paints that no key asked for, and `own_themes`
-    the operator's directory of themes.
+    `paint_every_s` is the least time between two paints that no key asked for, `own_themes`
+    the operator's directory of themes, `fallback` what a task launched here gets that says nothing,
+    and `leaving` what quitting offers first.
     """
 
     TITLE = "heaptui"
@@ -62,6 +65,21 @@ class HeaptuiApp(App[str], inherit_bindings=False):
     BINDINGS = bindings("app")
     CSS = """
     Screen { background: $background; color: $foreground; }
+    ModalScreen { background: $background 60%; }
+    ModalScreen:ansi { background: transparent; }
+    Input > .input--placeholder { color: $dim; }
+    CommandPalette > Vertical {
+        width: 76; max-width: 100%; margin-top: 2; background: $background;
+    }
+    CommandPalette SearchIcon { display: none; }
+    CommandPalette #--input { border: round $dim; border-title-color: $foreground; }
+    CommandPalette CommandList {
+        background: $background; border: round $dim; scrollbar-size-vertical: 1;
+    }
+    CommandPalette CommandList > .option-list--option-highlighted { background: $cursor; }
+    CommandPalette CommandList:ansi > .option-list--option-highlighted {
+        color: $block-cursor-foreground; background: $block-cursor-background;
+    }
     Toast { background: $cursor; color: $plain; border-left: outer $sky; padding: 0 1; }
     Toast.-warning { border-left: outer $amber; }
     Toast.-error { border-left: outer $red; }
@@ -83,6 +101,8 @@ class HeaptuiApp(App[str], inherit_bindings=False):
         clock: Callable[[], float] = time.time,
         paint_every_s: float = 0.0,
         own_themes: Path | None = None,
+        fallback: Fallback = NOTHING_SAID,
+        leaving: Leaving = AT_HOME,
     ) -> None:
         self.colourless = "NO_COLOR" in os.environ
         self._palettes, self._wrong = themes.load(own_themes, theme)
@@ -96,6 +116,8 @@ class HeaptuiApp(App[str], inherit_bindings=False):
         self.glyphs = glyphs(ascii_only=ascii or not _has_unicode())
         self.remembered = remembered
         self.embedded = embedded
+        self.fallback = fallback
+        self.leaving = leaving
         self.clock = clock
         self.board = Board(order=remembered.order, reverse=remembered.reverse)
         self._paint_every_s = paint_every_s

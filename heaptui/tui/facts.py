@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from heaptui.model import AttemptRecord, Detail, Row, VerdictKind
 from heaptui.tui.cells import SOFT_SHARE, left
 from heaptui.tui.lines import Line, Role, field, flow, indented, one_line, sentence
-from heaptui.tui.widgets.dock.events import clock_time
+from heaptui.tui.widgets.dock.events import clock_time, evidence_of
 from heaptui.units import UNKNOWN, duration, short_size, size
 
 _LABEL = 11
@@ -75,7 +75,7 @@ def attempt_lines(attempts: Sequence[AttemptRecord], room: int, now: float) -> l
             )
         )
         if outcome_role(each) != "plain":
-            for evidence in each.evidence:
+            for evidence in evidence_of(each):
                 lines += indented(sentence(one_line(evidence), max(10, room - 4), "dim"), 4)
     return lines
 

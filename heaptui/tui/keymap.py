@@ -1,6 +1,6 @@
 """The one table of keys: bindings, footer, help and the README's table are made from it.
 
-A key in the configuration's `[keys]` replaces an entry's keys by its id.
+A key in the configuration's `[app.keys]` replaces an entry's keys by its id.
 """
 
 from __future__ import annotations
@@ -190,6 +190,7 @@ BINDINGS: tuple[Entry, ...] = (
     _entry("dock.older", "n", "older", "the match before", "dock"),
     _entry("dock.newer", "N", "newer", "the match after", "dock"),
     _entry("dock.end-search", "escape", "end search", "end the search", "dock"),
+    _entry("output.copy", "y", "copy", "copy the lines of output that are seen", "dock"),
     # one task on the whole screen
     _entry("detail.back", "escape", "back", "back to the table", "detail"),
     _entry("detail.other", "tab", "dock or facts", "go between dock and facts", "detail"),
@@ -246,13 +247,13 @@ def resolved(
         for entry in table
     )
     known = {entry.id for entry in entries}
-    wrong = [f"[keys] {id} is no action" for id in keys if id not in known]
+    wrong = [f"[app.keys] {id} is no action" for id in keys if id not in known]
     taken: dict[tuple[str, str], str] = {}
     for entry in entries:
         for key in entry.keys:
             other = taken.setdefault((_place(entry.where), key), entry.id)
             if other != entry.id:
-                wrong.append(f"[keys] {display(key)} is both {other} and {entry.id}")
+                wrong.append(f"[app.keys] {display(key)} is both {other} and {entry.id}")
     return entries, wrong
 
 

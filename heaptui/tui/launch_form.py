@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from heaptui.errors import HeaptuiError, UsageError
-from heaptui.model import Kind, Limits, TaskSpec
+from heaptui.model import Kind, TaskSpec
 from heaptui.runtime.names import clean_name, infer_kind
 from heaptui.runtime.programs import directory
-from heaptui.runtime.taskfile import COUNT_MAX, repeated
+from heaptui.runtime.taskfile import COUNT_MAX, NOTHING_SAID, Fallback, repeated
 from heaptui.units import parse_duration, parse_size
 
 FIELDS = (
@@ -66,18 +68,20 @@ def command_words(text: str) -> tuple[str, ...]:
     return words
 
 
-def read_form(values: Mapping[str, str], here: str) -> Form:
-    """Understands the fields; a relative directory starts from `here`. A field that is blank has
-    its default."""
+def read_form(values: Mapping[str, str], here: str, fallback: Fallback = NOTHING_SAID) -> Form:
+    """Understands the fields; a relative directory starts from `here`. A field that is blank, and
+    what no field asks for, is as in `fallback`."""
     wrong: dict[str, str] = {}
     argv = _command(values, wrong)
     kind = _read(values, wrong, "kind", _kind, infer_kind(argv))
-    limits = Limits(
-        cap_bytes=_read(values, wrong, "cap", _size, None),
-        heap_bytes=_read(values, wrong, "heap", _size, None),
-        timeout_s=_read(values, wrong, "timeout", _seconds, None),
+    default = fallback.limits
+    limits = msgspec.structs.replace(
+        default,
+        cap_bytes=_read(values, wrong, "cap", _size, default.cap_bytes),
+        heap_bytes=_read(values, wrong, "heap", _size, default.heap_bytes),
+        timeout_s=_read(values, wrong, "timeout", _seconds, default.timeout_s),
     )
-    retries = _read(values, wrong, "retries", _whole(0, _RETRIES_MAX), 0)
+    retries = _read(values, wrong, "retries", _whole(0, _RETRIES_MAX), fallback.retries)
     count = _read(values, wrong, "count", _whole(1, COUNT_MAX), 1)
     priority = _read(values, wrong, "priority", _whole(-_PRIORITY_MAX, _PRIORITY_MAX), 0)
     cwd = _read(values, wrong, "cwd", lambda text: _directory(text, here), here)

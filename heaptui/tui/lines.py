@@ -20,6 +20,7 @@ Role = Literal[
     "amber",
     "red",
     "sky",
+    "active",
     "violet",
     "quantity",
     "rule",

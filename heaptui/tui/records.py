@@ -9,7 +9,7 @@ from heaptui.model import AttemptRecord
 from heaptui.tui.cells import left, right
 from heaptui.tui.facts import outcome_of, outcome_role
 from heaptui.tui.lines import Line, field, fitted, flow, indented, one_line, sentence
-from heaptui.tui.widgets.dock.events import clock_time
+from heaptui.tui.widgets.dock.events import clock_time, evidence_of
 from heaptui.units import UNKNOWN, duration, short_size, size
 
 
@@ -89,6 +89,6 @@ def evidence_lines(record: AttemptRecord, width: int, now: float) -> list[Line]:
     fields.append(field("peak", size(record.peak_bytes)))
     lines = sentence(outcome_of(record), width - 2, outcome_role(record))
     lines += flow(fields, width - 2)
-    for evidence in record.evidence:
+    for evidence in evidence_of(record):
         lines += sentence(one_line(evidence), width - 2, "dim")
     return indented(lines, 1)

@@ -92,6 +92,11 @@ class Palette:
         return Style(color=self.colours.sky)
 
     @cached_property
+    def active(self) -> Style:
+        """Which of several is open."""
+        return Style(color=self.colours.sky, bold=True)
+
+    @cached_property
     def violet(self) -> Style:
         return Style(color=self.colours.violet)
 

@@ -318,3 +318,14 @@ async def test_every_theme_starts(name: str) -> None:
     async with on_stage(app):
         assert app.palette.name in ("dark", "light", "ansi")
         assert "refactor-auth" in text_on(app)
+
+
+@pytest.mark.parametrize("theme", ["dark", "ansi"])
+@pytest.mark.parametrize("key", ["K", "q", "n"])
+async def test_the_table_is_seen_behind_a_dialog(key: str, theme: str) -> None:
+    app = make_app(theme=theme)
+    async with on_stage(app, (120, 40)) as pilot:
+        await pilot.press(key)
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await until(pilot, lambda: "TRY" in text_on(app))
+        assert "refactor-auth" in text_on(app)

@@ -14,8 +14,10 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from heaptui.errors import Refused
-from heaptui.model import State, VerdictKind
+from heaptui.model import Limits, State, VerdictKind
+from heaptui.runtime.taskfile import Fallback
 from heaptui.tui.keymap import BINDINGS
+from heaptui.tui.leaving import Leaving
 from heaptui.tui.remembered import Remembered
 from heaptui.tui.screens.forget import ForgetScreen
 from heaptui.tui.screens.help import HelpScreen, help_lines
@@ -223,6 +225,16 @@ async def test_leaving_with_work_live_detaches_by_default(key: str, gives: objec
         assert answer.given == gives
 
 
+async def test_where_nobody_would_miss_the_work_stopping_comes_first() -> None:
+    demo = Leaving(come_back="heaptui demo", first="stop")
+    async with DockApp(DockOperator(), None).run_test(size=(80, 24)) as pilot:
+        answer = await opened(pilot, QuitScreen(12, True, demo))
+        assert "Come back with heaptui demo." in painted_flat(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert answer.given == "stop"
+
+
 async def test_leaving_says_who_keeps_the_tasks() -> None:
     async with DockApp(DockOperator(), None).run_test(size=(80, 24)) as pilot:
         await opened(pilot, QuitScreen(1, False))
@@ -273,6 +285,18 @@ async def test_the_last_values_are_there_again() -> None:
         await until(pilot, lambda: answer.given is not OPEN)
         assert operator.submitted[0].argv == ("sleep", "5")
         assert operator.submitted[0].limits.cap_bytes == 300 << 20
+
+
+async def test_what_no_field_says_is_as_configured() -> None:
+    operator = DockOperator()
+    configured = Fallback(Limits(grace_s=45, output_bytes=1 << 20), retries=3)
+    async with DockApp(operator, None).run_test(size=(80, 24)) as pilot:
+        answer = await opened(pilot, LaunchScreen(operator, Remembered(), configured))
+        assert pilot.app.screen.query_one("#field-retries", Input).placeholder == "3"
+        await pilot.press(*"true", "enter")
+        await until(pilot, lambda: answer.given is not OPEN)
+        (spec,) = operator.submitted
+        assert (spec.retries, spec.limits) == (3, configured.limits)
 
 
 @pytest.mark.parametrize(

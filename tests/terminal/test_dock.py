@@ -345,3 +345,48 @@ async def test_only_output_has_a_search() -> None:
     async with DockApp(operator, row).run_test(size=(80, 14)) as pilot:
         await pilot.pause()
         assert not dock_of(pilot).focusable_search()
+
+
+async def test_the_lines_that_are_seen_are_copied_whole(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    long = "x" * 100
+    path.write_text("".join(f"step {n}\n" for n in range(50)) + f"\x1b[1m{long}\nlast\n")
+    operator, row = an_operator(output_path=str(path))
+    row = replace(row, output_bytes=path.stat().st_size)
+    async with DockApp(operator, row).run_test(size=(80, 14)) as pilot:
+        dock_of(pilot).tab("output")
+        await until(pilot, lambda: "last" in body(pilot))
+        seen = body(pilot).split()
+        await pilot.press("y")
+        copied = pilot.app.clipboard.splitlines()
+        assert copied[-2:] == [long, "last"]
+        assert copied[0] == f"step {seen[1]}"
+        (toast,) = pilot.app._notifications
+        assert toast.message == (
+            f"{len(copied)} lines sent by OSC 52; with tmux: set -g set-clipboard on"
+        )
+
+
+async def test_where_there_is_no_output_nothing_is_copied() -> None:
+    operator, row = an_operator()
+    async with DockApp(operator, row).run_test(size=(80, 14)) as pilot:
+        await pilot.press("y")
+        assert not pilot.app._notifications
+        dock_of(pilot).tab("output")
+        await until(pilot, lambda: "no output yet" in body(pilot))
+        await pilot.press("y")
+        assert pilot.app.clipboard == ""
+        (toast,) = pilot.app._notifications
+        assert toast.message == "There is no output to copy."
+
+
+async def test_the_output_names_the_keys_that_work_where_the_focus_is(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_text("one\n")
+    operator, row = an_operator(output_path=str(path))
+    async with DockApp(operator, row).run_test(size=(80, 14)) as pilot:
+        dock_of(pilot).tab("output")
+        await until(pilot, lambda: "y copy" in painted(pilot))
+        pilot.app.set_focus(None)
+        await until(pilot, lambda: "tab move, search, copy" in painted(pilot))
+        assert "y copy" not in painted(pilot)

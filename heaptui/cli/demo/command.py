@@ -1,7 +1,8 @@
 """`heaptui demo`: real processes that show within seconds what heaptui is for.
 
-Its state lives in a directory of its own. Leaving the screen ends the demo and removes it; when
-the terminal was lost, or the operator detached, `heaptui demo` comes back to what still runs.
+Its state lives in a directory of its own. Quitting the screen ends the demo and removes it, unless
+the operator chooses to detach; then, and when the terminal was lost, `heaptui demo` comes back to
+what still runs.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def workload(cwd: str) -> list[TaskSpec]:
         ),
         task("e2e-login", Kind.PYTHON, program("failing.py"), cap=128 * MIB, priority=5),
         *(
-            task(f"triage/{number}", Kind.PYTHON, program("small.py"), cap=128 * MIB)
+            task(f"triage/{number}", Kind.PYTHON, program("small.py"), str(number), cap=128 * MIB)
             for number in range(1, 7)
         ),
     ]
@@ -80,7 +81,8 @@ def demo_state() -> StateDir:
 def demo(context: Context, fill_only: bool) -> None:
     """Show heaptui on a live workload of real processes.
 
-    Nothing of yours is touched; leaving ends it.
+    Nothing of yours is touched. `q` and enter end the demo and remove what it kept; `d` detaches:
+    it goes on, and `heaptui demo` comes back to it.
     """
     from heaptui.cli.screen import show
 

@@ -21,7 +21,7 @@ class ConfirmScreen(ModalScreen[str | None]):
     """Gives the answer of the choice, None for Cancel and escape. The first choice has the cursor:
     put what harms nobody there."""
 
-    DEFAULT_CSS = "ConfirmScreen { align: center middle; background: $background 60%; }"
+    DEFAULT_CSS = "ConfirmScreen { align: center middle; }"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", id="dialog.cancel", show=False)

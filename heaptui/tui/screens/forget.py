@@ -25,7 +25,7 @@ class ForgetScreen(ModalScreen[str | None]):
     """Gives the sentence that says what was deleted, None when nothing was. Targets are frozen as
     they are given; the supervisor refuses those that have not ended."""
 
-    DEFAULT_CSS = "ForgetScreen { align: center middle; background: $background 60%; }"
+    DEFAULT_CSS = "ForgetScreen { align: center middle; }"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", id="dialog.cancel", show=False)

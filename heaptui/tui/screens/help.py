@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import ClassVar
 
@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.screen import ModalScreen
 
 from heaptui.model import Row
@@ -24,6 +25,7 @@ _HEADINGS = {
     "task": "Tasks",
     "view": "Finding and order",
     "dock": "The dock",
+    "output": "The dock",
     "detail": "One task",
     "history": "History",
     "dispatch": "The queue",
@@ -38,7 +40,7 @@ class HelpScreen(ModalScreen[None]):
     """Every entry with its keys; what cannot be done with `row` now is dim, with the reason."""
 
     DEFAULT_CSS = """
-    HelpScreen { align: center middle; background: $background 60%; }
+    HelpScreen { align: center middle; }
     HelpScreen Frame { padding: 0 1; }
     HelpScreen LinesView { height: 1fr; max-height: 100%; }
     """
@@ -62,7 +64,7 @@ class HelpScreen(ModalScreen[None]):
         yield self._frame
 
     def on_mount(self) -> None:
-        self._frame.border_subtitle = "esc back"
+        self._frame.border_subtitle = Content.assemble(("esc", "$sky"), (" back", "$dim"))
         self._view.focus()
 
     @on(events.Resize)
@@ -90,8 +92,8 @@ def help_lines(
 ) -> list[Line]:
     """Groups of keys, one under another, in `columns` of `width` cells each."""
     groups = [
-        [_heading(prefix), *(line for entry in group for line in _entry_lines(entry, row, width))]
-        for prefix, group in groupby(entries, key=lambda entry: entry.id.partition(".")[0])
+        [((heading, "strong"),), *_group_lines(group, row, width)]
+        for heading, group in groupby(entries, key=_heading)
     ]
     if columns == 1:
         return _stacked(groups)
@@ -109,8 +111,12 @@ def _stacked(groups: Sequence[Sequence[Line]]) -> list[Line]:
     return lines
 
 
-def _heading(prefix: str) -> Line:
-    return ((_HEADINGS.get(prefix, prefix), "strong"),)
+def _heading(entry: Entry) -> str:
+    return _HEADINGS[entry.id.partition(".")[0]]
+
+
+def _group_lines(group: Iterable[Entry], row: Row | None, width: int) -> list[Line]:
+    return [line for entry in group for line in _entry_lines(entry, row, width)]
 
 
 def _entry_lines(entry: Entry, row: Row | None, width: int) -> list[Line]:

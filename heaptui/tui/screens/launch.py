@@ -18,12 +18,14 @@ from textual.widgets import Input
 from heaptui.client import Operator
 from heaptui.errors import HeaptuiError
 from heaptui.runtime.names import clean_name, infer_kind
+from heaptui.runtime.taskfile import NOTHING_SAID, Fallback
 from heaptui.tui.cells import cut
 from heaptui.tui.launch_form import FIELDS, REMEMBERED, Form, command_words, read_form
 from heaptui.tui.lines import Line, Role, one_line, sentence
 from heaptui.tui.remembered import Remembered
 from heaptui.tui.widgets.dialog import Frame
 from heaptui.tui.widgets.lines_view import LinesView
+from heaptui.units import duration, short_size
 
 _WIDTH = 72
 _LABEL = 9
@@ -41,11 +43,9 @@ _BLANK = {
     "cap": "host's share",
     "heap": "by the cap",
     "timeout": "none",
-    "retries": "0",
     "count": "1",
     "priority": "0",
 }
-"""What a field that is left blank means."""
 
 _KEYS: Line = (
     ("enter", "sky"),
@@ -59,13 +59,27 @@ _KEYS: Line = (
 )
 
 
+def _blank(fallback: Fallback) -> dict[str, str]:
+    """What each field means that is left blank."""
+    limits = fallback.limits
+    blank = _BLANK | {"retries": str(fallback.retries)}
+    if limits.cap_bytes is not None:
+        blank["cap"] = short_size(limits.cap_bytes)
+    if limits.heap_bytes is not None:
+        blank["heap"] = short_size(limits.heap_bytes)
+    if limits.timeout_s is not None:
+        blank["timeout"] = duration(limits.timeout_s)
+    return blank
+
+
 class LaunchScreen(ModalScreen[list[str] | None]):
     """Gives the ids of what was queued, None when nothing was. The values last used are in
-    `remembered.launch`; they are put there again when a launch succeeds."""
+    `remembered.launch`; they are put there again when a launch succeeds. `fallback` is what a task
+    gets that says nothing."""
 
     DEFAULT_CSS = """
-    LaunchScreen { align: center middle; background: $background 60%; }
-    LaunchScreen Frame { width: 76; padding: 0 1; }
+    LaunchScreen { align: center middle; }
+    LaunchScreen Frame { width: 76; padding: 1 1; }
     LaunchScreen .row { height: 1; width: 100%; }
     LaunchScreen .label { width: 9; height: 1; }
     LaunchScreen .gap { width: 2; height: 1; }
@@ -74,6 +88,7 @@ class LaunchScreen(ModalScreen[list[str] | None]):
         width: 1fr; background: $panel; color: $foreground; height: 1; padding: 0 1;
     }
     LaunchScreen Input:focus { background: $panel; background-tint: $foreground 12%; }
+    LaunchScreen Input:ansi { background: $background; text-style: underline; }
     LaunchScreen #said { height: auto; width: 100%; }
     """
 
@@ -83,8 +98,11 @@ class LaunchScreen(ModalScreen[list[str] | None]):
         Binding("up", "app.focus_previous", "field before", id="launch.previous", show=False),
     ]
 
-    def __init__(self, operator: Operator, remembered: Remembered) -> None:
+    def __init__(
+        self, operator: Operator, remembered: Remembered, fallback: Fallback = NOTHING_SAID
+    ) -> None:
         super().__init__()
+        self._fallback = fallback
         self._operator = operator
         self._remembered = remembered
         self._here = str(Path.cwd())
@@ -96,7 +114,8 @@ class LaunchScreen(ModalScreen[list[str] | None]):
 
     def _field(self, name: str) -> Input:
         value = self._remembered.launch.get(name, "") if name in REMEMBERED else ""
-        return Input(value, placeholder=_BLANK.get(name, ""), id=f"field-{name}", compact=True)
+        blank = _blank(self._fallback).get(name, "")
+        return Input(value, placeholder=blank, id=f"field-{name}", compact=True)
 
     def compose(self) -> ComposeResult:
         rows: list[Vertical | Horizontal | LinesView] = []
@@ -132,7 +151,7 @@ class LaunchScreen(ModalScreen[list[str] | None]):
     def _follow(self) -> None:
         """What the command line means, and what is wrong where something was typed already."""
         values = self.values
-        form = read_form(values, self._here)
+        form = read_form(values, self._here, self._fallback)
         try:
             argv = command_words(values["command"])
         except HeaptuiError:
@@ -157,7 +176,7 @@ class LaunchScreen(ModalScreen[list[str] | None]):
         if self._sending:
             return
         self._tried = True
-        form = read_form(self.values, self._here)
+        form = read_form(self.values, self._here, self._fallback)
         self._follow()
         if form.wrong:
             first = next(name for name in FIELDS if name in form.wrong)

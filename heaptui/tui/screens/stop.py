@@ -33,7 +33,7 @@ class StopScreen(ModalScreen[str | None]):
     operator asked to kill, so that choice comes before the milder one.
     """
 
-    DEFAULT_CSS = "StopScreen { align: center middle; background: $background 60%; }"
+    DEFAULT_CSS = "StopScreen { align: center middle; }"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", id="dialog.cancel", show=False)

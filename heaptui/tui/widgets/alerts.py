@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from heaptui.model import Alert, Row
 from heaptui.tui.cells import cut, safe
+from heaptui.tui.danger import Danger, danger
 from heaptui.tui.glyphs import Glyphs
 from heaptui.tui.lines import Line, Role, Span, fitted, width_of
 
@@ -20,12 +21,13 @@ def alert_line(
     if not alerts:
         return ()
     alert = alerts[0]
-    role: Role = "red" if alert.level == "red" else "amber"
+    role: Role = "red" if _level(alert, row) is Danger.RED else "amber"
     text: list[Span] = [(f" {glyphs.alert} ", role)]
     if row is not None:
         text += [(cut(safe(row.name), _NAME_MAX, glyphs), "strong"), (" ", "plain")]
-    text.append((safe(alert.text), "plain"))
     narrow = width < _NARROW
+    said = safe(alert.text)
+    text.append((said.replace(" a minute", "/min") if narrow else said, "plain"))
     gap = "  " if narrow else "   "
     keys: list[Span] = []
     if row is not None:
@@ -33,8 +35,15 @@ def alert_line(
         keys += [(key, "sky"), (f" {label}{gap}", "plain")]
     if len(alerts) > 1:
         keys.append((f"1{'/' if narrow else ' of '}{len(alerts)}{gap}", "dim"))
-    keys += [("a", "sky"), (" seen" if narrow else " seen ", "plain")]
+    keys += [("a", "sky"), (" seen ", "plain")]
     room = width - width_of(tuple(keys)) - 1
     if room < 20:
         return fitted(tuple(text), width)
     return (*fitted(tuple(text), room), (" ", "plain"), *keys)
+
+
+def _level(alert: Alert, row: Row | None) -> Danger:
+    """A task's line has the colour of its row."""
+    if row is not None:
+        return danger(row)
+    return Danger.RED if alert.level == "red" else Danger.AMBER

@@ -31,7 +31,7 @@ _COLUMNS = (
     Column("peak", "PEAK", 6, 1, "peak"),
     Column("heap", "HEAP", 10, 2, "heap"),
     Column("heap-short", "HEAP", 6, 1, "heap"),
-    Column("spark", "LAST 10 MIN", 11, 2, at_left=True),
+    Column("spark", "LAST 10 MIN", 11, 2),
     Column("growth", "A MIN", 6, 1, "growth"),
     Column("to-cap", "TO CAP", 6, 1, "to cap"),
     Column("cpu", "CPU", 4, 1, "cpu"),
@@ -49,7 +49,9 @@ _GIVE_WAY = ("spark", "cpu", "kind", "tries", "age", "heap-short", "cap", "growt
 
 _LEAD = 3
 """Cells of mark, sign and blank before the name."""
-_NAME_MAX, _BAR_MAX, _SPARK_MAX = 40, 14, 40
+_NAME_MAX, _BAR_MAX = 40, 14
+_SPARK_POINTS = 20
+"""Of `Row.spark`: more cells than these show nothing more, so the bar grows before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,9 @@ def layout(width: int, longest_name: int, *, heap: bool) -> Layout:
         ("name", max(16, min(longest_name, 24))),
         ("bar", _BAR_MAX),
         ("name", min(longest_name, _NAME_MAX)),
-        ("spark", _SPARK_MAX),
+        ("spark", _SPARK_POINTS),
         ("bar", 24),
+        ("spark", 2 * _SPARK_POINTS),
         ("command", width),
     ):
         more = max(0, min(spare, most - widths.get(id, most)))

@@ -29,7 +29,7 @@ class Frame(Vertical):
     DEFAULT_CSS = """
     Frame {
         width: 72; height: auto; max-width: 100%; max-height: 100%;
-        border: round $rule; padding: 1 2; background: $background;
+        border: round $dim; padding: 1 2; background: $background;
         border-title-color: $foreground; border-title-style: bold;
         border-title-background: $background;
     }

@@ -19,6 +19,9 @@ _FILL: dict[Danger, Role] = {**ROLE, Danger.CALM: "quantity"}
 _QUIET: dict[Danger, Role] = {**ROLE, Danger.CALM: "dim"}
 
 
+_AGE_STEP_S = 10
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """What a row's line depends on besides the row. `now`: seconds since the epoch."""
@@ -118,9 +121,12 @@ def heap_pair(used: int | None, limit: int | None) -> str:
 
 
 def age(seconds: float) -> str:
-    """`<1m`, `6m`, `3h05`: in whole minutes, so that a calm table is not painted every second."""
+    """`<10s`, `40s`, `6m`, `3h05`: in steps of ten seconds, then of minutes, so that a calm table
+    is not painted every second."""
+    if seconds < _AGE_STEP_S:
+        return f"<{_AGE_STEP_S}s"
     if seconds < 60:
-        return "<1m"
+        return f"{int(seconds // _AGE_STEP_S) * _AGE_STEP_S}s"
     return f"{int(seconds // 60)}m" if seconds < 3600 else units.duration(seconds)
 
 
@@ -201,8 +207,8 @@ def _why(row: Row, look: Look) -> list[Span]:
             return [(safe(row.wait_reason or "waits for its turn"), "plain")]
         case State.BACKOFF:
             left_s = None if row.next_try_at is None else max(0.0, row.next_try_at - look.now)
-            when = "" if left_s is None else f"next try in {units.duration(left_s)}   "
-            return [(when, "plain"), (safe(row.wait_reason or reason), "dim")]
+            when = "next try" if left_s is None else f"next try in {units.duration(left_s)}"
+            return [(f"{reason or 'failed'}   ", "red"), (when, "plain")]
         case State.STARTING:
             return [("starts", "dim")]
         case State.RUNNING:

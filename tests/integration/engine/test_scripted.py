@@ -23,7 +23,7 @@ from heaptui.engine.base import (
 )
 from heaptui.errors import NoSuchTask, Refused, StorageTrouble, UsageError
 from heaptui.model import Identity, State, TaskSample, VerdictKind
-from heaptui.protocol import Dispatch, Stop
+from heaptui.protocol import Dispatch, Retry, Stop
 from heaptui.store.records import Batch
 from heaptui.supervisor import operations
 from tests.integration.engine.contract import EngineContract, Listener, Part, eventually
@@ -351,7 +351,7 @@ async def test_a_paused_queue_starts_nothing_until_it_is_resumed(house):
 async def test_the_operator_can_queue_an_ended_task_again(house):
     task = await house.submit("exit", "3")
     await house.until(task, State.FAILED)
-    await operations.retry(house.supervisor, [task.id])
+    await operations.retry(house.supervisor, Retry([task.id]))
     await house.submitted(task, 2)
     await house.until(task, State.FAILED)
     assert task.attempts == 2

@@ -184,7 +184,8 @@ async def test_a_row_that_heaptui_did_not_write_is_left_out(filled):
 async def test_what_was_only_in_the_log_is_salvaged(filled, tmp_path, task, header):
     # a copy taken while it is open is what a machine that died leaves behind
     store = await Store.open(filled, "s")
-    await store.write(Batch(tasks=[task("late", order=1000)]))
+    # what makes the file grow writes its first page into the log too, and nothing is damaged then
+    await store.write(Batch(tasks=[task("t007", order=1000)]))
     copy = tmp_path / "copy" / "heaptui.db"
     copy.parent.mkdir()
     for end in ("", "-wal"):
@@ -193,13 +194,15 @@ async def test_what_was_only_in_the_log_is_salvaged(filled, tmp_path, task, head
     ruin(copy, 1 if header else leaves(filled, "events")[2])
     before = copy.read_bytes()
     mended = await mend(copy)
-    assert mended.tasks == TASKS + 1
+    assert mended.tasks == TASKS
     assert mended.unreadable == (0 if header else 1)
     assert len(kept(copy)) == 2
     assert mended.kept is not None
     assert mended.kept.read_bytes() == before
     again = await Store.open(copy, "s")
-    assert (await again.task("late")) is not None
+    late = await again.task("t007")
+    assert late is not None
+    assert late.order == 1000
     await again.close()
 
 

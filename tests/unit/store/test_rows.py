@@ -64,6 +64,7 @@ tasks = st.builds(
     pid=st.none() | st.integers(1, 1 << 22),
     cap_means=st.none() | st.sampled_from(CapMeans),
     output_bytes=st.integers(0, 1 << 40),
+    heap_limit_bytes=st.none() | size,
 )
 attempts = st.builds(
     AttemptRecord,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from heaptui.model import HostSample, State
-from heaptui.supervisor.alerts import alerts
+from heaptui.supervisor.alerts import FRESH_S
+from heaptui.supervisor.alerts import alerts as alerts_at
 from heaptui.supervisor.metrics import Gauge
 from tests.unit.supervisor.tasks import GIB, MIB, sample, task
 
@@ -23,6 +24,13 @@ def climbing(task_id, memory, growth):
     for second in range(120):
         made.gauge.add(1000 + second, memory - (119 - second) * MIB)
     return made
+
+
+NOW = 10_000.0
+
+
+def alerts(tasks, host, trouble, now=NOW):
+    return alerts_at(tasks, host, trouble, now)
 
 
 def host(available, total=16 * GIB):
@@ -94,3 +102,22 @@ def test_the_machine_comes_first_and_then_who_has_least_time():
     assert found[0].text == "The disk is full."
     assert "512M of 16.0G" in found[1].text
     assert found[0].task_id is found[1].task_id is None
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.LOST])
+def test_a_bad_end_is_told_for_a_while(state):
+    gone = task("a", state, ended_at=NOW - 60, reason="reached its cap of 1.00G")
+    (alert,) = alerts([gone], None, None)
+    assert (alert.id, alert.level, alert.task_id) == ("ended:a.0", "red", "a")
+    assert "reached its cap" in alert.text
+    assert alerts([gone], None, None, now=NOW + FRESH_S) == []
+
+
+@pytest.mark.parametrize("state", [State.DONE, State.STOPPED])
+def test_an_end_that_was_wanted_is_not_told(state):
+    assert alerts([task("a", state, ended_at=NOW - 60)], None, None) == []
+
+
+def test_a_task_far_from_its_cap_is_calm_unless_it_is_fast():
+    assert alerts([climbing("a", 200 * MIB, 80 * MIB)], None, None) == []
+    assert ids(alerts([climbing("a", 200 * MIB, 400 * MIB)], None, None)) == ["soon:a"]

@@ -63,7 +63,7 @@ def test_wide_terminals_grow_the_sparkline() -> None:
     def spark(width: int) -> int:
         return next(w for c, w in layout(width, 16, heap=True).columns if c.id == "spark")
 
-    assert spark(120) < spark(160) <= spark(200)
+    assert spark(120) <= spark(160) < spark(200)
     assert {"pid", "peak", "processes", "command"} <= set(columns(200))
 
 
@@ -112,6 +112,13 @@ def test_a_row_in_danger_is_red_where_the_danger_is() -> None:
     assert roles(line, "42%") == {"plain"}
 
 
+def test_growth_that_is_no_trend_is_no_danger() -> None:
+    breathing = row("a", growth_bytes_per_min=240.0 * MIB, to_cap_s=None)
+    assert {role for _, role in row_line(breathing, look(120))} <= {
+        "plain", "dim", "quantity", "sky",
+    }  # fmt: skip
+
+
 def test_a_calm_row_has_no_colour_but_its_bar() -> None:
     calm = scene()[3]
     assert {role for _, role in row_line(calm, look(120))} <= {"plain", "dim", "quantity", "sky"}
@@ -128,7 +135,7 @@ def test_unknown_is_a_dot_and_never_zero() -> None:
         ({"state": State.QUEUED, "wait_reason": "waits for a free slot"}, "waits for a free slot"),
         (
             {"state": State.BACKOFF, "next_try_at": NOW + 12, "reason": "exit code 1"},
-            "next try in 12s",
+            "exit code 1   next try in 12s",
         ),
         ({"state": State.STARTING, "memory_bytes": None}, "starts"),
         ({"state": State.RUNNING, "memory_bytes": None}, "not measured yet"),
@@ -150,10 +157,12 @@ def test_marked_and_under_the_cursor() -> None:
     assert roles(line, "a  ") == {"strong"}
 
 
-def test_ages_change_with_the_minute_only() -> None:
-    assert [age(s) for s in (0, 59, 60, 119, 3599, 3600, 90_000)] == [
-        "<1m",
-        "<1m",
+def test_ages_change_in_steps() -> None:
+    assert [age(s) for s in (0, 9.9, 10, 59, 60, 119, 3599, 3600, 90_000)] == [
+        "<10s",
+        "<10s",
+        "10s",
+        "50s",
         "1m",
         "1m",
         "59m",
@@ -212,6 +221,18 @@ def test_an_alert_is_one_line_with_the_keys_that_act_on_it() -> None:
     away = text_of(alert_line(ALERTS, worst, 80, UNICODE, here=False))
     assert "! go" in away and width_of(((away, "plain"),)) <= 80
     assert alert_line([], None, 80, UNICODE, here=False) == ()
+
+
+@pytest.mark.parametrize("width", [60, 80, 99, 100, 120])
+def test_an_alert_keeps_the_margin(width: int) -> None:
+    line = text_of(alert_line(ALERTS, scene()[0], width, UNICODE, here=True))
+    assert len(line) == width and line.endswith("seen ")
+
+
+def test_an_alert_has_the_colour_of_its_row() -> None:
+    far = msgspec.structs.replace(ALERTS[0], level="red")
+    for task, role in ((scene()[0], "red"), (scene()[1], "amber")):
+        assert alert_line([far], task, 120, UNICODE, here=False)[0][1] == role
 
 
 def board() -> Board:

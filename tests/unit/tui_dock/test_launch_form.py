@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heaptui.errors import UsageError
-from heaptui.model import Kind, TaskSpec
+from heaptui.model import Kind, Limits, TaskSpec
+from heaptui.runtime.taskfile import Fallback
 from heaptui.tui.launch_form import FIELDS, Form, command_words, read_form
 
 
@@ -49,10 +50,17 @@ def test_every_field_is_understood(tmp_path: Path) -> None:
     assert (spec.limits.timeout_s, spec.retries, spec.priority) == (5400.0, 2, -5)
 
 
+def test_what_is_written_replaces_what_is_configured_and_nothing_else() -> None:
+    configured = Fallback(Limits(cap_bytes=1 << 30, grace_s=45), retries=3)
+    values = {"command": "true", "cap": "2G", "retries": "0"}
+    (spec,) = read_form(values, "/", configured).specs
+    assert spec.limits == Limits(cap_bytes=2 << 30, grace_s=45)
+    assert spec.retries == 0
+
+
 def test_a_count_makes_as_many_with_names_of_their_own() -> None:
     names = [spec.name for spec in form(command="true", name="burst", count="3").specs]
-    assert len(set(names)) == 3
-    assert all(name.startswith("burst") for name in names)
+    assert names == ["burst/1", "burst/2", "burst/3"]
 
 
 @pytest.mark.parametrize(

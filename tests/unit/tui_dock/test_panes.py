@@ -47,6 +47,7 @@ def test_figures_have_their_values() -> None:
         "cap in 1m20",
         "processes 2",
         "pid 41822",
+        "age 34m",
         "cap 2.0G by cgroup v2",
         "soft at 1.6G",
         "V8 heap limit 1.50G",
@@ -69,6 +70,13 @@ def test_a_share_of_the_host_is_said_to_be_one() -> None:
 def test_a_waiting_task_says_why() -> None:
     text = figures_of(state=State.QUEUED, started_at=None, wait_reason="waits for 1.2G of memory")
     assert "waits for 1.2G of memory" in text
+
+
+def test_a_task_that_backs_off_says_how_it_failed_and_when_it_is_tried_again() -> None:
+    text = figures_of(
+        state=State.BACKOFF, attempts=2, reason="exit code 3", next_try_at=NOW + 12, started_at=None
+    )
+    assert text.startswith("attempt 2: exit code 3\nnext try in 12s")
 
 
 def test_an_ended_task_says_why_with_its_evidence() -> None:

@@ -107,3 +107,9 @@ def test_a_record_is_one_line_under_its_heading(width: int) -> None:
 def test_evidence_is_told() -> None:
     record = a_record(1, verdict=VerdictKind.CAP, evidence=("memory.events: oom_kill 1",))
     assert "oom_kill 1" in shown(evidence_lines(record, 80, NOW))
+
+
+def test_evidence_that_only_repeats_the_reason_is_left_out() -> None:
+    record = a_record(1, exit_code=3, reason="exit code 3", evidence=("exit code 3", "stderr: no"))
+    assert shown(evidence_lines(record, 80, NOW)).count("exit code 3") == 1
+    assert "stderr: no" in shown(evidence_lines(record, 80, NOW))

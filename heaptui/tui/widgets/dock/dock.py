@@ -16,7 +16,7 @@ from textual.widgets import Input
 
 from heaptui.client import Operator
 from heaptui.errors import HeaptuiError
-from heaptui.model import Detail, Row, Series
+from heaptui.model import Detail, Row, Series, State
 from heaptui.tui.keymap import bindings
 from heaptui.tui.lines import Line, one_line
 from heaptui.tui.themes import glyphs_of
@@ -178,7 +178,9 @@ class Dock(Widget):
     def _draw_foot(self, width: int) -> Line:
         if self._trouble:
             return ((f" {self._trouble}", "amber"),)
-        return self._output.status(width) if self.active == "output" else ()
+        if self.active != "output":
+            return ()
+        return self._output.status(width, focused=self._body.has_focus)
 
     def _paint_foot(self) -> None:
         shown = bool(self._trouble) or (self.active == "output" and self._row is not None)
@@ -188,8 +190,12 @@ class Dock(Widget):
     # --- fetching ----------------------------------------------------------------------------
     def _tick(self) -> None:
         row = self._row
-        # a chart moves on with the time even while no figure of its row changes
-        moves = row is not None and row.state.live and self.active == "memory"
+        # a chart and a time that is left go on even while no figure of the row changes
+        moves = (
+            row is not None
+            and self.active == "memory"
+            and (row.state.live or row.state is State.BACKOFF)
+        )
         if (self._stale or moves) and self.display and self.screen.is_current:
             self._fetch_if(row)
 
@@ -232,7 +238,7 @@ class Dock(Widget):
     # --- keys --------------------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that have no use in this pane go on to the screen."""
-        if action in ("follow", "search"):
+        if action in ("follow", "search", "copy"):
             return self.active == "output"
         if action in ("older", "newer"):
             return self.active == "output" and bool(self._output.needle)
@@ -258,6 +264,16 @@ class Dock(Widget):
     async def action_follow(self) -> None:
         await self._output.toggle_following()
 
+    def action_copy(self) -> None:
+        lines = self._output.seen
+        self.app.clear_notifications()
+        if not lines:
+            self.app.notify("There is no output to copy.", markup=False)
+            return
+        self.app.copy_to_clipboard("".join(f"{line}\n" for line in lines))
+        count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
+        self.app.notify(f"{count} sent by OSC 52; with tmux: set -g set-clipboard on", markup=False)
+
     async def action_older(self) -> None:
         await self._output.older()
 
@@ -269,6 +285,11 @@ class Dock(Widget):
             self._close_search()
         else:
             await self._output.find("")
+
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
+    def _focus_moved(self) -> None:
+        self._paint_foot()
 
     @on(LinesView.Moved, "#dock-body")
     async def _moved(self, event: LinesView.Moved) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from heaptui.model import Event
+from heaptui.model import AttemptRecord, Event
 from heaptui.tui.lines import Line, Role, fitted, one_line, sentence
 
 _BAD = frozenset(("failed", "lost", "cap", "bad-launch", "timed-out", "killed-from-outside"))
@@ -24,6 +24,11 @@ def clock_time(at: float, now: float, seconds: bool = False) -> str:
     if then[:3] != time.localtime(now)[:3]:
         form = "%d %b " + form
     return time.strftime(form, then)
+
+
+def evidence_of(record: AttemptRecord) -> list[str]:
+    """What its verdict rests on, where that says more than the reason."""
+    return [text for text in record.evidence if text != record.reason]
 
 
 def recent(events: Sequence[Event], width: int, count: int, now: float) -> list[Line]:

@@ -11,7 +11,7 @@ from heaptui.tui.cells import SOFT_SHARE
 from heaptui.tui.danger import SOON_S
 from heaptui.tui.lines import Line, Role, field, flow, one_line, sentence
 from heaptui.tui.widgets.dock.chart import level_role
-from heaptui.tui.widgets.dock.events import recent
+from heaptui.tui.widgets.dock.events import evidence_of, recent
 from heaptui.units import duration, growth, short_size, size
 
 
@@ -33,8 +33,7 @@ def figures(row: Row, detail: Detail | None, width: int, height: int, now: float
 def _live(row: Row, width: int, now: float) -> list[Line]:
     lines = flow(_memory(row), width)
     lines += flow(_danger(row), width)
-    lines += flow(_heap(row), width)
-    lines += flow(_processes(row), width)
+    lines += flow([*_heap(row), *_processes(row, now)], width)
     lines += flow(_limits(row, now), width)
     return lines
 
@@ -82,7 +81,7 @@ def _heap(row: Row) -> list[Line]:
     return [field(name, used, "violet")]
 
 
-def _processes(row: Row) -> list[Line]:
+def _processes(row: Row, now: float) -> list[Line]:
     fields = []
     if row.processes is not None:
         fields.append(field("processes", str(row.processes)))
@@ -90,6 +89,8 @@ def _processes(row: Row) -> list[Line]:
         fields.append(field("pid", str(row.pid)))
     if row.cpu_percent is not None:
         fields.append(field("cpu", f"{row.cpu_percent:.0f}%"))
+    if row.started_at is not None:
+        fields.append(field("age", duration(max(0.0, now - row.started_at))))
     return fields
 
 
@@ -116,11 +117,11 @@ def _limits(row: Row, now: float) -> list[Line]:
 
 def _waiting(row: Row, width: int, now: float) -> list[Line]:
     why = row.wait_reason or "waits for its turn"
-    lines = sentence(one_line(why), width, "plain")
-    if row.next_try_at is not None:
-        lines.append(field("next try in", duration(max(0.0, row.next_try_at - now)), "sky"))
+    lines = [] if row.state is State.BACKOFF else sentence(one_line(why), width)
     if row.reason is not None:
-        lines += sentence(f"last attempt: {one_line(row.reason)}", width, "amber")
+        lines += sentence(f"attempt {row.attempts}: {one_line(row.reason)}", width, "red")
+    if row.next_try_at is not None:
+        lines.append(field("next try in", duration(max(0.0, row.next_try_at - now))))
     if row.peak_bytes is not None:
         lines.append(field("peak so far", size(row.peak_bytes)))
     lines += flow(_limits(row, now), width)
@@ -147,7 +148,7 @@ def _ended(row: Row, detail: Detail | None, width: int) -> list[Line]:
         cap = field("cap", short_size(row.cap_bytes))
         lines.append((*cap, (f" by {row.cap_means.value}", "dim")) if row.cap_means else cap)
     if detail is not None and detail.attempts and row.verdict is not VerdictKind.FINISHED:
-        for evidence in detail.attempts[-1].evidence:
+        for evidence in evidence_of(detail.attempts[-1]):
             lines += sentence(one_line(evidence), width, "dim")
     return lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -72,8 +73,20 @@ class OutputPane:
         self._view.show(indented(self._laid.lines, _MARGIN), top)
         self._changed()
 
-    def status(self, width: int) -> Line:
-        """Where the operator is in the output, and the keys that work here."""
+    @property
+    def seen(self) -> list[str]:
+        """The output's lines that are seen, each whole, however the screen breaks it."""
+        window, top = self._window, self._view.top
+        places = self._laid.offsets[top : top + self._view.size.height]
+        if window is None or not places:
+            return []
+        offsets = [offset for offset, _ in window.lines]
+        first = max(0, bisect_right(offsets, places[0]) - 1)
+        return [text for _, text in window.lines[first : bisect_right(offsets, places[-1])]]
+
+    def status(self, width: int, *, focused: bool) -> Line:
+        """Where the operator is in the output, and the keys that work here; unless the pane is
+        `focused`, that is the one which brings them here."""
         fields: list[Line] = []
         if self.needle:
             fields.append((("/", "sky"), (one_line(self.needle), "strong")))
@@ -86,11 +99,14 @@ class OutputPane:
             if window.gone:
                 gone = size(window.gone)
                 fields.append((("first ", "dim"), (gone, "plain"), (" given back", "dim")))
-            if self.needle:
-                fields += [_key("n", "older"), _key("N", "newer")]
-            fields += [_key("/", "search"), _key("f", "stay" if self.following else "follow")]
+            fields += self._keys() if focused else [_key("tab", "move, search, copy")]
         lines = flow(fields, width - _MARGIN, gap=3)
         return indented(lines[:1], _MARGIN)[0] if lines else ()
+
+    def _keys(self) -> list[Line]:
+        keys = [_key("n", "older"), _key("N", "newer")] if self.needle else []
+        follow = _key("f", "stay" if self.following else "follow")
+        return [*keys, _key("/", "search"), follow, _key("y", "copy")]
 
     async def moved(self) -> None:
         """The operator moved: take up or leave following, and move the window at its edges."""

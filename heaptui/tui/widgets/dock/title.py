@@ -50,7 +50,7 @@ def title(name: str, active: str, width: int, hint: Line, rule: str = "─") -> 
         at += len(gap)
         places[pane] = (at, at + len(text))
         at += len(text)
-        spans += [(gap, "plain"), (text, "sky" if pane == active else "dim")]
+        spans += [(gap, "plain"), (text, "active" if pane == active else "dim")]
     fill = max(1, width - at - 3 - width_of(hint))
     spans += [(f" {rule * fill} ", "rule"), *hint]
     return Title(joined(spans), places)
