@@ -48,7 +48,9 @@ class Context:
         from heaptui.cli.starting import ensure_served
 
         state = self.state()
-        return Client(state, name, patience_s, revive=lambda: ensure_served(state, self.config_path))
+        return Client(
+            state, name, patience_s, revive=lambda: ensure_served(state, self.config_path)
+        )
 
     def ask(self, question: Callable[[Client], Awaitable[T]], name: str) -> T:
         """Asks the supervisor of the state directory, starting one where none serves: what is

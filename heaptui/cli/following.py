@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from heaptui.cli.groups import first_error
 from heaptui.cli.listing import clean
 from heaptui.client import Client, Down
 from heaptui.model import Row, State, VerdictKind
-from heaptui.output import follow, given_back, printable, read_from, search, tail
+from heaptui.output import Watch, follow, given_back, printable, read_from, search, tail
 from heaptui.paths import StateDir
 from heaptui.units import size
 
@@ -136,18 +138,31 @@ async def follow_tasks(
     seen = _Seen()
     several = len(told) > 1
     try:
-        async with client, asyncio.TaskGroup() as group:
-            for one in () if silent else told:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(client)
+            shown = () if silent else told
+            if shown:
+                watch = await stack.enter_async_context(_watch(state, shown))
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            for one in shown:
                 prefix = f"{clean(one.name)}| " if several else ""
-                group.create_task(_tell(one, state, seen, Printer(prefix)))
+                group.create_task(_tell(one, state, seen, Printer(prefix), watch))
             looking = group.create_task(_look(client, {one.id for one in told}, seen))
             last = await client.settled([one.id for one in told])
             looking.cancel()
             await seen.note(last)
     except BaseExceptionGroup as group_of:
         # one thing went wrong; what it ended with it is no news
-        raise group_of.exceptions[0] from None
+        raise first_error(group_of) or group_of.exceptions[0] from None
     return last
+
+
+def _watch(state: StateDir, told: Sequence[Told]) -> Watch:
+    """Over the directories of all tasks, made here where the supervisor has not come to it."""
+    directories = [state.task(one.id) for one in told]
+    for directory in directories:
+        directory.mkdir(mode=0o700, exist_ok=True)
+    return Watch(directories)
 
 
 async def _look(client: Client, ids: set[str], seen: _Seen) -> None:
@@ -156,16 +171,14 @@ async def _look(client: Client, ids: set[str], seen: _Seen) -> None:
             await seen.note([row for row in update.rows if row.id in ids])
 
 
-async def _tell(one: Told, state: StateDir, seen: _Seen, printer: Printer) -> None:
+async def _tell(one: Told, state: StateDir, seen: _Seen, printer: Printer, watch: Watch) -> None:
     attempt, offset = one.attempt, one.offset
     while await seen.begun(one.id, attempt):
-        # the supervisor makes it in this very moment, and without it nothing can be watched
-        state.task(one.id).mkdir(mode=0o700, exist_ok=True)
         over = asyncio.Event()
         next_begins = asyncio.create_task(seen.begun(one.id, attempt + 1))
         next_begins.add_done_callback(partial(_set, over))
         try:
-            async for piece in follow(state.output(one.id, attempt), offset, over):
+            async for piece in follow(state.output(one.id, attempt), offset, over, watch):
                 printer.put(piece)
         finally:
             next_begins.cancel()

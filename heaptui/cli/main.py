@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -11,12 +12,15 @@ import click
 from heaptui import __version__
 from heaptui.cli import commands
 from heaptui.cli.context import Context
+from heaptui.cli.groups import first_error
 from heaptui.errors import HeaptuiError
 from heaptui.output import printable
 from heaptui.paths import default_state
 
 _SIGINT, _SIGPIPE = 130, 141
 """128 + n, as a shell reports a command that signal n ended."""
+_UNWRITTEN = 1
+_OF_WRITING = frozenset((errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG))
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,13 +63,17 @@ commands.register(cli)
 
 def main() -> None:
     """The entry point; exit codes as in heaptui/errors.py."""
+    if sys.stdout is None:
+        # the next file to be opened would take its number, and our output
+        _complain("Standard output is closed.", "Send it to /dev/null where nobody wants it.")
+        sys.exit(1)
     code = _run()
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = _SIGPIPE
-    if code == _SIGPIPE:
-        # the interpreter's last flush must not find the pipe that nobody reads
+    except OSError as error:
+        if code not in (_SIGPIPE, _UNWRITTEN):
+            code = _not_written(error)
+        # the interpreter's last flush must not fail once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
@@ -78,8 +86,11 @@ def _run() -> int:
     except click.exceptions.Exit as left:
         return left.exit_code
     except HeaptuiError as error:
-        _complain(error.what, error.remedy)
-        return error.exit_code
+        return _told(error)
+    except BaseExceptionGroup as group:
+        if (first := first_error(group)) is None:
+            raise
+        return _told(first)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "heaptui"
         _complain(error.format_message(), f"`{where} --help` shows what it takes.")
@@ -89,10 +100,27 @@ def _run() -> int:
         return 1
     except (KeyboardInterrupt, click.Abort):
         return _SIGINT
-    except BrokenPipeError:
+    except OSError as error:
+        if error.filename is not None or error.errno not in _OF_WRITING:
+            raise
+        return _not_written(error)
+    return result if isinstance(result, int) else 0
+
+
+def _told(error: HeaptuiError) -> int:
+    _complain(error.what, error.remedy)
+    return error.exit_code
+
+
+def _not_written(error: OSError) -> int:
+    if isinstance(error, BrokenPipeError):
         # whoever read our output has seen enough
         return _SIGPIPE
-    return result if isinstance(result, int) else 0
+    _complain(
+        f"The output cannot be written: {error.strerror}.",
+        "Free space where it goes, or send it elsewhere.",
+    )
+    return _UNWRITTEN
 
 
 def _complain(what: str, remedy: str) -> None:

@@ -12,6 +12,7 @@ from heaptui.cli.serving import Embedded
 from heaptui.cli.starting import answers, ensure_served, inside_task
 from heaptui.errors import UsageError
 from heaptui.paths import StateDir, config_file
+from heaptui.tui.leaving import AT_HOME, Leaving
 
 
 def open_screen(context: Context) -> None:
@@ -29,7 +30,7 @@ def open_screen(context: Context) -> None:
     show(context, context.state(), label="")
 
 
-def show(context: Context, state: StateDir, *, label: str) -> str:
+def show(context: Context, state: StateDir, *, label: str, leaving: Leaving = AT_HOME) -> str:
     """The app over a state directory, with a supervisor of its own where none serves; returns how
     the operator left it: `quit`, `detach` or `stop`."""
     config = context.config()
@@ -43,6 +44,7 @@ def show(context: Context, state: StateDir, *, label: str) -> str:
 
     early.prepare(slow=context.slow)
     from heaptui.client import Client
+    from heaptui.runtime.taskfile import fallback_of
     from heaptui.tui.app import run_app
     from heaptui.tui.remembered import Remembered
 
@@ -62,6 +64,8 @@ def show(context: Context, state: StateDir, *, label: str) -> str:
             keys=config.app.keys,
             remembered=remembered,
             embedded=serves,
+            leaving=leaving,
+            fallback=fallback_of(config),
         )
         if choice == "stop":
             asyncio.run(_stop_all(state))

@@ -46,8 +46,12 @@ def answers(state: StateDir) -> bool:
 
 def _accepts(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as connection:
+        connection.setblocking(False)
         try:
             connection.connect(os.fspath(path))
+        except BlockingIOError:
+            # somebody is there, and so far behind that its queue is full
+            return True
         except OSError:
             return False
     return True
@@ -138,14 +142,15 @@ def _start(state: StateDir, config_path: Path | None, deadline: float) -> None:
         )
     finally:
         os.close(handle)
+    again: float | None = None
     while not answers(state):
         code = child.poll()
         if code == 0:
-            time.sleep(_PLACE_TAKEN_S)
-            break
-        if code is not None:
+            # whoever holds the place may be about to answer, or to leave it
+            again = again or time.monotonic() + _PLACE_TAKEN_S
+        elif code is not None:
             raise _not_started(log, before, code)
-        if time.monotonic() > deadline:
+        if time.monotonic() > min(deadline, again or deadline):
             break
         time.sleep(_LOOK_EVERY_S)
     if time.monotonic() > deadline and not answers(state):

@@ -8,13 +8,17 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from heaptui.cli import listing
 from heaptui.cli.context import Context
-from heaptui.client import Client
+from heaptui.client import Client, sendable
 from heaptui.errors import UsageError
 from heaptui.model import Kind, Limits, Row, TaskSpec
 from heaptui.units import parse_duration, parse_size
+
+_OF_THE_COMMAND = frozenset(("task_file", "wait", "json_", "command"))
+"""Options of `run` that say nothing about a task."""
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -81,7 +85,7 @@ def run(
     when nothing is left to watch.
     """
     from heaptui.runtime.names import clean_name, infer_kind
-    from heaptui.runtime.taskfile import Fallback, repeated, tasks_from_toml
+    from heaptui.runtime.taskfile import fallback_of, repeated, tasks_from_toml
 
     config = context.config()
     if (task_file is None) == (not command):
@@ -90,6 +94,7 @@ def run(
             "heaptui run -- node agent.js   or   heaptui run -f tasks.toml",
         )
     if task_file is not None:
+        _refuse_beside_file(click.get_current_context())
         try:
             text = task_file.read_text()
         except (OSError, UnicodeDecodeError) as error:
@@ -98,26 +103,26 @@ def run(
                 f"The task file {task_file} cannot be read: {why}.",
                 "Name a TOML file with one [[task]] table for each task.",
             ) from error
-        fallback = Fallback(
-            Limits(grace_s=config.limits.grace_s, output_bytes=config.limits.output_bytes),
-            config.retry.retries,
+        specs = tasks_from_toml(
+            text, task_file.resolve().parent, str(task_file), fallback_of(config)
         )
-        specs = tasks_from_toml(text, task_file.resolve().parent, str(task_file), fallback)
     else:
         spec = TaskSpec(
             argv=command,
-            cwd=str((cwd or Path.cwd()).absolute()),
+            cwd=_directory(cwd),
             name=clean_name(name or "", command),
             kind=Kind(kind) if kind else infer_kind(command),
             limits=Limits(
-                cap_bytes=parse_size(cap, "--cap") if cap else None,
-                heap_bytes=parse_size(heap, "--heap") if heap else None,
-                timeout_s=parse_duration(timeout, "--timeout") if timeout else None,
-                grace_s=parse_duration(grace, "--grace") if grace else config.limits.grace_s,
+                cap_bytes=None if cap is None else parse_size(cap, "--cap"),
+                heap_bytes=None if heap is None else parse_size(heap, "--heap"),
+                timeout_s=None if timeout is None else parse_duration(timeout, "--timeout"),
+                grace_s=(
+                    config.limits.grace_s if grace is None else parse_duration(grace, "--grace")
+                ),
                 output_bytes=(
-                    parse_size(output_limit, "--output-limit")
-                    if output_limit
-                    else config.limits.output_bytes
+                    config.limits.output_bytes
+                    if output_limit is None
+                    else parse_size(output_limit, "--output-limit")
                 ),
             ),
             priority=priority,
@@ -129,6 +134,31 @@ def run(
     return _submit(context, specs, wait=wait, json_=json_)
 
 
+def _refuse_beside_file(given: click.Context) -> None:
+    """Nothing that was written is passed over: a file's tasks have their own settings."""
+    beside = [
+        option.opts[0]
+        for option in given.command.params
+        if option.name not in _OF_THE_COMMAND
+        and given.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if beside:
+        raise UsageError(
+            f"{', '.join(beside)} cannot be given beside a file of tasks.",
+            "Write it into the file: in [defaults] for all of its tasks, or in a [[task]].",
+        )
+
+
+def _directory(named: Path | None) -> str:
+    try:
+        return str((named or Path()).absolute())
+    except FileNotFoundError as error:
+        raise UsageError(
+            "The directory that this shell is in does not exist any more.",
+            "Go to another one, or name one with an absolute path: --cwd DIR.",
+        ) from error
+
+
 def _variable(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
@@ -138,8 +168,15 @@ def _variable(text: str) -> tuple[str, str]:
 
 def _submit(context: Context, specs: list[TaskSpec], *, wait: bool, json_: bool) -> int:
     async def queued(client: Client) -> list[str]:
-        return await client.submit(specs, dict(os.environ))
+        return await client.submit(specs, kept)
 
+    kept, left_out = sendable(os.environ)
+    if left_out and not all(spec.clean_env for spec in specs):
+        print(
+            f"heaptui: variables that are not UTF-8 text are left out: "
+            f"{', '.join(map(listing.clean, left_out))}",
+            file=sys.stderr,
+        )
     ids = context.ask(queued, "run")
     if wait:
         return _wait(context, ids, specs, json_=json_)
@@ -148,7 +185,7 @@ def _submit(context: Context, specs: list[TaskSpec], *, wait: bool, json_: bool)
         return 0
 
     async def rows(client: Client) -> list[Row]:
-        return [row for row in await client.tasks(all=True) if row.id in set(ids)]
+        return await client.tasks(all=True, ids=ids)
 
     listing.put_json(context.ask(rows, "run"))
     return 0

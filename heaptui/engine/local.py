@@ -122,6 +122,7 @@ class LocalEngine:
         self._runs.clear()
         self._link.close()
         self._sampler.close()
+        self._meter.close()
         self._groups.close()
         self._stream.close()
 
@@ -143,7 +144,7 @@ class LocalEngine:
             self._refuse(plans.plan_of(spec, attempt, None), f"it cannot be launched: {error}")
             return
         self._spawns[key] = order
-        self._watch(Run(plan, group, self._sampler))
+        self._watch(self._run(plan, group))
         self._link.send(order)
 
     async def cancel(self, task_id: str, grace_s: float) -> None:
@@ -237,9 +238,7 @@ class LocalEngine:
             group = self._groups.reopen(one.task, one.attempt, one.pid)
             path = self._state.output(one.task, one.attempt)
             plan = plans.read(path)
-            run = Run(
-                plan or plans.guessed(one.task, one.attempt, path, group), group, self._sampler
-            )
+            run = self._run(plan or plans.guessed(one.task, one.attempt, path, group), group)
             self._watch(run)
             if plan is None:
                 self._say(run, "unguarded", plans.without(run.plan.means))
@@ -284,7 +283,7 @@ class LocalEngine:
         key = (message.task, message.attempt)
         path = self._state.output(*key)
         plan = plans.read(path) or plans.guessed(*key, path, None)
-        run = Run(plan, self._groups.reopen(*key), self._sampler)
+        run = self._run(plan, self._groups.reopen(*key))
         if message.task in self._runs:
             # a later attempt runs already, so this one's tree was seen off before that began
             self._live(run)
@@ -295,6 +294,9 @@ class LocalEngine:
         return run
 
     # --- one attempt's life
+    def _run(self, plan: RunPlan, group: Group | None) -> Run:
+        return Run(plan, group, self._sampler, self._say)
+
     def _watch(self, run: Run) -> None:
         self._runs[run.plan.task_id] = run
         self._live(run)
@@ -323,7 +325,7 @@ class LocalEngine:
     def _refuse(self, plan: RunPlan, error: str) -> None:
         self._unacknowledged.add((plan.task_id, plan.attempt))
         ended = RunEnded(task=plan.task_id, attempt=plan.attempt, at=self._clock(), error=error)
-        run = Run(plan, None, self._sampler)
+        run = self._run(plan, None)
         self._stream.put(reports.exited(run, ended, self._node, self._warden_rss))
 
     def _say(self, run: Run, kind: str, text: str) -> None:
@@ -334,6 +336,7 @@ class LocalEngine:
         """Once a second, in the middle of each: a reading that comes a little early or late is
         still of its second. One that is later than that is left out, never caught up with."""
         while True:
+            await self._sampler.read_ahead()
             now = self._clock()
             sampled = Sampled(
                 node=self._node,

@@ -7,6 +7,7 @@ of the tree is ended; only then is the attempt said to have exited.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -26,6 +27,9 @@ from heaptui.model import CapMeans, Identity
 LEFTOVER_GRACE_S = 2.0
 """What outlives its leader is asked to end, and killed after this long."""
 
+_BEGINS_WITHIN_S = 2.0
+"""An attempt that has not begun by then may hang before its command is executed."""
+
 _COUNT_LOOKS = 40
 _LOOK_AGAIN_S = 0.025
 
@@ -35,12 +39,14 @@ class Run:
     """An attempt this engine watches.
 
     `followed`: the sampler follows this attempt's tree. `begun`: its command was executed, or never
-    will be. `wanted`: somebody wants it ended; `overdue`: asking is over, it is to be killed.
+    will be. `wanted`: somebody wants it ended; `overdue`: asking is over, it is to be killed. `say`
+    takes what belongs into its history: itself, a kind and the text.
     """
 
     plan: RunPlan
     group: Group | None
     sampler: Sampler
+    say: Callable[[Run, str, str], None]
     followed: bool = False
     identity: Identity | None = None
     stopped: bool = False
@@ -96,7 +102,11 @@ class Run:
             ask(self.living())
 
     async def kill(self) -> None:
-        await kill(self.living, self.group)
+        left = await kill(self.living, self.group)
+        if left:
+            noun = "process" if len(left) == 1 else "processes"
+            pids = ", ".join(str(identity.pid) for identity in left)
+            self.say(self, "refused", f"{len(left)} {noun} may not be ended by this user: {pids}")
 
     def hit_its_cap(self, evidence: str) -> None:
         """Notes why it is about to be ended."""
@@ -119,7 +129,6 @@ class Run:
 async def see_through(run: Run) -> int:
     """Guards the cap and obeys stops until the leader has ended, then ends what is left of its
     tree; how many processes it left behind."""
-    await run.begun.wait()
     async with asyncio.TaskGroup() as parts:
         watching = [parts.create_task(_obey(run)), parts.create_task(_hold_cap(run))]
         await run.leader_gone.wait()
@@ -133,10 +142,24 @@ async def see_through(run: Run) -> int:
 async def _obey(run: Run) -> None:
     """TERM once somebody wants it ended, SIGKILL once its grace is over."""
     await run.wanted.wait()
+    await _within_reach(run)
     if not run.overdue.is_set():
         run.ask()
     await run.overdue.wait()
     await run.kill()
+
+
+async def _within_reach(run: Run) -> None:
+    """Returns when its command was executed; or when it was not in good time, and the group knows
+    the process that hangs before that."""
+    patience = _BEGINS_WITHIN_S
+    while not run.begun.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await run.begun.wait()
+        if run.living():
+            return
+        patience = _LOOK_AGAIN_S
 
 
 async def _clear(run: Run) -> int:
@@ -168,6 +191,7 @@ async def _gone_or_overdue(run: Run, left: list[Identity]) -> None:
 
 async def _hold_cap(run: Run) -> None:
     """By the means in force; returns where there is no cap to hold."""
+    await run.begun.wait()
     match run.plan.means:
         case CapMeans.RLIMIT | CapMeans.WATCHDOG if run.plan.cap_bytes:
             await _watch(run, run.plan.cap_bytes)
@@ -181,12 +205,15 @@ async def _watch(run: Run, cap: int) -> None:
     """The cap where no cgroup holds it."""
 
     async def over(memory: int) -> None:
+        if run.overdue.is_set():  # it is being killed already, and not for this
+            return
         run.hit_its_cap(
             f"went over its cap: {units.size(memory)} of {units.size(cap)}, killed by the watchdog"
         )
         await run.kill()
 
-    await guard(lambda: run.sampler.quick(run.plan.task_id, cap), cap, over)
+    task_id, sampler = run.plan.task_id, run.sampler
+    await guard(lambda: sampler.quick(task_id, cap), lambda: sampler.judged(task_id), cap, over)
 
 
 async def _listen(run: Run, group: Group) -> None:

@@ -148,7 +148,7 @@ class WardenLink:
         """Says hello to the warden, starting one where none answers.
 
         Raises:
-            Unreachable: none could be started; its log says why.
+            Unreachable: none could be started, or it does not answer; its log says why.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._patience_s
@@ -205,15 +205,21 @@ class WardenLink:
         }
         for task_marker in ("HEAPTUI_TASK", "HEAPTUI_TASK_ID", "HEAPTUI_TASK_NAME"):
             env.pop(task_marker, None)
-        self._child = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env=env,
-            start_new_session=True,
-        )
+        try:
+            self._child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env=env,
+                start_new_session=True,
+            )
+        except OSError as error:  # no room for a process, or the interpreter is being replaced
+            raise Unreachable(
+                f"The warden cannot be started by {argv[0]}: {error.strerror or error}.",
+                "What runs goes on; make room for processes, or mend the installation.",
+            ) from error
 
     def post(self, message: dict[str, Any]) -> None:
         self.send(_encode(message) + b"\n")

@@ -35,10 +35,6 @@ class MemoryV1:
         """Page cache that can be dropped at once."""
         return cgroup_files.table(self.path / "memory.stat").get("total_inactive_file", 0)
 
-    def peak(self) -> int | None:
-        """The largest that `charged` ever was."""
-        return cgroup_files.number(self.path / "memory.max_usage_in_bytes")
-
     def oom_kills(self) -> int:
         """How many of its processes the kernel killed for memory (since Linux 4.13). Quiets
         `oom_fd`."""

@@ -41,12 +41,6 @@ class MemoryV2:
         """Page cache that can be dropped at once."""
         return cgroup_files.table(self.path / "memory.stat").get("inactive_file", 0)
 
-    def peak(self) -> int | None:
-        """The largest that `charged` ever was; None before Linux 5.19."""
-        with contextlib.suppress(FileNotFoundError):
-            return cgroup_files.number(self.path / "memory.peak")
-        return None
-
     def oom_kills(self) -> int:
         """How many of its processes the kernel killed for memory. Quiets `oom_fd`."""
         if self._events is not None:

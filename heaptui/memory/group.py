@@ -56,13 +56,6 @@ class Group:
         except OSError:
             return 0
 
-    def peak(self) -> int | None:
-        """The most that was ever charged, page cache included; None where unknown."""
-        try:
-            return None if self._memory is None else self._memory.peak()
-        except OSError:
-            return None
-
     def pids(self) -> list[int]:
         """Its living processes, those of groups below it included."""
         found = (pid for directory in self._directories for pid in cgroup_files.pids(directory))
@@ -109,12 +102,8 @@ class Group:
             fresh = set(self.pids()) - reached
             if not fresh:
                 return
-            self._send(fresh, signal.SIGKILL)
+            self._kill_each(fresh)
             reached |= fresh
-
-    def signal(self, sig: int) -> None:
-        """Sends a signal to every member there is now."""
-        self._send(set(self.pids()), sig)
 
     def remove(self) -> bool:
         """Removes the group; False while a process of it lives."""
@@ -127,7 +116,7 @@ class Group:
         if self._memory is not None:
             self._memory.close()
 
-    def _send(self, pids: set[int], sig: int) -> None:
+    def _kill_each(self, pids: set[int]) -> None:
         # a pidfd opened before membership is seen again cannot mean a process that came later
         handles: dict[int, int] = {}
         try:
@@ -139,9 +128,9 @@ class Group:
             for pid in pids & handles.keys() if handles else pids:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     if pid in handles:
-                        signal.pidfd_send_signal(handles[pid], sig)
+                        signal.pidfd_send_signal(handles[pid], signal.SIGKILL)
                     else:
-                        os.kill(pid, sig)
+                        os.kill(pid, signal.SIGKILL)
         finally:
             for handle in handles.values():
                 os.close(handle)

@@ -5,18 +5,36 @@ psutil's Process objects are kept: making one costs more than asking it.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import struct
+import sys
 from collections.abc import Container
 
 import psutil
 
 from heaptui.memory.procfs import MARKER, Shared, Stat
 
+_PROC_PIDTBSDINFO, _BSDINFO_BYTES, _BSDINFO_START = 3, 136, 120  # macOS: sys/proc_info.h
 _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, ProcessLookupError)
 
 
 def start_of(process: psutil.Process) -> int:
-    """Creation time in microseconds since the epoch: `model.Identity.start` without /proc."""
+    """Creation time in microseconds since the epoch: `model.Identity.start` without /proc.
+
+    On macOS the kernel's own figure, which the warden writes down too: psutil's moves with every
+    adjustment of the clock.
+
+    Raises:
+        psutil.NoSuchProcess: it is gone, or another user's and hidden.
+    """
+    if sys.platform == "darwin":
+        info = ctypes.create_string_buffer(_BSDINFO_BYTES)
+        ask = ctypes.CDLL(None).proc_pidinfo
+        if ask(process.pid, _PROC_PIDTBSDINFO, ctypes.c_uint64(0), info, _BSDINFO_BYTES) <= 0:
+            raise psutil.NoSuchProcess(process.pid)
+        seconds, micros = struct.unpack_from("=QQ", info, _BSDINFO_START)
+        return int(seconds * 1_000_000 + micros)
     return round(process.create_time() * 1_000_000)
 
 

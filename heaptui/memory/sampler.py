@@ -7,6 +7,7 @@ turns: PSS (walks page tables) and `memory.stat` of cgroups (flushes the kernel'
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from heaptui.memory.group import Group
-from heaptui.memory.table import Table, this_machine
+from heaptui.memory.procfs import Shared
+from heaptui.memory.table import Probe, Table, this_machine
 from heaptui.memory.tree import Forest, Member, Tree
 from heaptui.model import Identity, ProcessSample, TaskSample
 
@@ -22,10 +24,16 @@ SURVEY_EVERY_S = 4.0
 IN_TURN = 20
 """How many processes have PSS, and how many groups `memory.stat`, read in one tick by turns."""
 
-PSS_FRESH_S = 60.0
-"""As long as one turn through a thousand processes takes."""
-
 _PSS_COST_SHARE = 0.01
+_ON_LOOP_S = 0.005
+"""How long a sample may hold up the event loop with reading PSS."""
+
+_NEWCOMERS_S = 0.25
+_COSTLY_S = 0.02
+_JUDGING_S = 1.0
+"""How long processes are read off the event loop: before a sample, for the first time and again;
+and for a judgement."""
+
 _DRIFT_BYTES = 8 << 20
 """How far a group's usage and its processes' RSS may part before its page cache is read again."""
 
@@ -72,19 +80,31 @@ class Sampler:
         self._forest.close()
         self._caches.clear()
 
+    async def read_ahead(self) -> None:
+        """Reads, off the event loop, PSS that would hold up `sample`: of processes that are new,
+        and of those that take long."""
+        for tree in self._forest.trees():
+            self._forest.refresh(tree)
+        self._forest.discover()
+        self._take_arrivals()
+        turns = [member for member in self._pss_turns if not member.gone]
+        await self._walk([one for one in turns if one.shared_cost_s is None], _NEWCOMERS_S)
+        now = time.monotonic()
+        await self._walk([one for one in turns if _costly(one, now)], _COSTLY_S)
+
     def sample(self, now: float) -> list[TaskSample]:
         """One reading of every task that has a living process."""
         forest = self._forest
         for tree in forest.trees():
             forest.refresh(tree)
         self._look_round(now)
-        self._take_pss(now)
+        self._take_pss()
         turn = set(islice(self._group_turns, IN_TURN))
         self._group_turns.rotate(-IN_TURN)
         elapsed = None if self._last is None else now - self._last
         self._last = now
         return [
-            self._sampled(tree, now, elapsed, in_turn=tree.task_id in turn)
+            self._sampled(tree, elapsed, in_turn=tree.task_id in turn)
             for tree in list(forest.trees())
             if tree.members
         ]
@@ -112,8 +132,8 @@ class Sampler:
         """The figure that is judged against the cap, right now; None for an unknown task, 0 when
         nothing of it lives.
 
-        With `cap_bytes` it is only as exact as that judgement needs: summed RSS while even that
-        is within the cap, PSS read afresh from every process when it is beyond.
+        With `cap_bytes` it is only as exact as is cheap: a figure beyond the cap may count shared
+        pages again, and is for `judged` to settle.
         """
         cache = self._caches.get(task_id)
         if cache is not None and (charged := cache.group.charged()) is not None:
@@ -123,15 +143,35 @@ class Sampler:
         tree = self._gathered(task_id, self._forest.discover)
         if tree is None:
             return None
-        now = self._last or 0.0
         rss = _rss(tree)
         if cap_bytes is None:
-            return self._from_processes(tree, rss, now)[0]
+            return _from_processes(tree, rss)[0]
         if rss <= cap_bytes or len(tree.members) < 2:
             return rss
-        for member in tree.members.values():
-            _read_shared(member, now)
-        return self._from_processes(tree, rss, now)[0]
+        now = time.monotonic()
+        # pages that it shared when it was read may have become its own since, at the same RSS
+        if any(member.shared_after <= now for member in tree.members.values()):
+            return rss
+        return min(rss, sum(map(_worth, tree.members.values())))
+
+    async def judged(self, task_id: str) -> int | None:
+        """The figure that is judged against the cap, with every process of a tree read afresh, off
+        the event loop; None for an unknown task.
+
+        What ended during the look counts no more. So nothing that is shared counts twice: whoever
+        is counted shared with all others who are, whenever it was read.
+        """
+        tree = self._gathered(task_id, self._forest.discover)
+        if tree is None:
+            return None
+        cache = self._caches.get(task_id)
+        if len(tree.members) < 2 or (cache is not None and cache.group.charged() is not None):
+            return self.quick(task_id)
+        await self._walk(list(tree.members.values()), _JUDGING_S)
+        self._forest.refresh(tree)
+        if self._forest.get(task_id) is not tree:
+            return None
+        return _from_processes(tree, _rss(tree))[0]
 
     def _gathered(self, task_id: str, look: Callable[[], None]) -> Tree | None:
         tree = self._forest.get(task_id)
@@ -151,28 +191,39 @@ class Sampler:
         else:
             self._forest.discover()
 
-    def _take_pss(self, now: float) -> None:
+    def _take_arrivals(self) -> None:
         # newcomers first: a child just forked shares nearly everything that its RSS counts again
-        self._pss_turns.extendleft(self._forest.arrivals)
+        self._pss_turns.extendleft(reversed(self._forest.arrivals))
         self._forest.arrivals.clear()
+
+    def _take_pss(self) -> None:
+        self._take_arrivals()
+        now = time.monotonic()
         taken, turns = 0, len(self._pss_turns)
-        while taken < IN_TURN and turns:
+        while taken < IN_TURN and turns and time.monotonic() < now + _ON_LOOP_S:
             turns -= 1
             member = self._pss_turns.popleft()
             if member.gone:
                 continue
-            if member.shared_after <= now:
-                _read_shared(member, now)
+            if member.shared_after <= now and (member.shared_cost_s or 0.0) < _ON_LOOP_S:
+                _note(member, *_timed(member.probe))
                 taken += 1
             self._pss_turns.append(member)
 
-    def _sampled(
-        self, tree: Tree, now: float, elapsed: float | None, *, in_turn: bool
-    ) -> TaskSample:
+    async def _walk(self, members: list[Member], within_s: float) -> None:
+        """Reads those for whom there is time, at least one; who was not read for longest first."""
+        members.sort(key=lambda member: member.shared_after)
+        if not members:
+            return
+        probes = [member.probe for member in members]
+        readings = await asyncio.to_thread(_read_within, probes, within_s)
+        for member, (shared, cost_s) in zip(members, readings, strict=False):
+            if not member.gone:
+                _note(member, shared, cost_s)
+
+    def _sampled(self, tree: Tree, elapsed: float | None, *, in_turn: bool) -> TaskSample:
         rss = _rss(tree)
-        memory, source = self._from_group(tree, rss, in_turn=in_turn) or self._from_processes(
-            tree, rss, now
-        )
+        memory, source = self._from_group(tree, rss, in_turn=in_turn) or _from_processes(tree, rss)
         shares = [member.shared for member in tree.members.values()]
         known = [share for share in shares if share is not None]
         complete = len(known) == len(shares)
@@ -206,18 +257,6 @@ class Sampler:
             cache.beyond_rss = beyond
         return max(0, charged - cache.inactive), "cgroup"
 
-    def _from_processes(self, tree: Tree, rss: int, now: float) -> tuple[int, str]:
-        if len(tree.members) < 2:
-            return rss, "rss"
-        total = 0
-        for member in tree.members.values():
-            share = member.shared
-            if share is None or share.pss_bytes is None or now - member.shared_at > PSS_FRESH_S:
-                return rss, "rss"
-            # what it grew since then is taken as its own
-            total += max(0, share.pss_bytes + member.stat.rss_bytes - member.shared_rss)
-        return total, "pss"
-
     def _process(self, member: Member, depth: int) -> ProcessSample:
         stat = member.stat
         return ProcessSample(
@@ -234,15 +273,58 @@ def _rss(tree: Tree) -> int:
     return sum(member.stat.rss_bytes for member in tree.members.values())
 
 
-def _read_shared(member: Member, now: float) -> None:
+def _from_processes(tree: Tree, rss: int) -> tuple[int, str]:
+    """What a tree uses, and by which figure. Never the sum of RSS where PSS is known of some."""
+    members = tree.members.values()
+    known = [one for one in members if one.shared is not None and one.shared.pss_bytes is not None]
+    unread = any(member.shared_cost_s is None for member in members)
+    if len(members) < 2 or not (known or unread):
+        return rss, "rss"
+    total = sum(map(_worth, members))
+    if unread:  # the whole tree uses no less than its largest process
+        total = max(total, *(member.stat.rss_bytes for member in members))
+    return total, "pss" if known else "rss"
+
+
+def _worth(member: Member) -> int:
+    """Its share of the tree's memory: PSS, and what it grew since that was read taken as its own.
+    Nothing before it is read, for it may all be shared; where PSS cannot be known, RSS."""
+    rss = member.stat.rss_bytes
+    if member.shared_cost_s is None:
+        return 0
+    if member.shared is None or member.shared.pss_bytes is None:
+        return rss
+    return max(0, member.shared.pss_bytes + rss - member.shared_rss)
+
+
+def _costly(member: Member, now: float) -> bool:
+    cost = member.shared_cost_s
+    return member.shared_after <= now and cost is not None and cost >= _ON_LOOP_S
+
+
+def _read_within(probes: list[Probe], within_s: float) -> list[tuple[Shared | None, float]]:
+    readings: list[tuple[Shared | None, float]] = []
+    until = time.monotonic() + within_s
+    for probe in probes:
+        readings.append(_timed(probe))
+        if time.monotonic() > until:
+            break
+    return readings
+
+
+def _timed(probe: Probe) -> tuple[Shared | None, float]:
+    """What it shares, and how many seconds it took to learn it."""
     began = time.perf_counter()
-    shared = member.probe.shared()
-    cost = time.perf_counter() - began
+    shared = probe.shared()
+    return shared, time.perf_counter() - began
+
+
+def _note(member: Member, shared: Shared | None, cost_s: float) -> None:
     member.shared = shared
-    member.shared_at = now
+    member.shared_cost_s = cost_s
     member.shared_rss = member.stat.rss_bytes
     # a process of many gigabytes takes long to walk, and is locked meanwhile: at most 1 % of a core
-    member.shared_after = now + cost / _PSS_COST_SHARE
+    member.shared_after = time.monotonic() + cost_s / _PSS_COST_SHARE
 
 
 def _cpu_percent(tree: Tree, elapsed: float | None) -> float | None:

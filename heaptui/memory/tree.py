@@ -19,8 +19,10 @@ from heaptui.model import Identity
 class Member:
     """One process of a tree, and what was last read of it.
 
-    `cpu_base_s` is its CPU time at the last sample (None before the first), `shared_rss` its RSS
-    when `shared` was read, `shared_after` the instant before which it is not read again.
+    `cpu_base_s` is its CPU time at the last sample (None before the first). `shared` is what was
+    last read (None: not yet, or it cannot be known), `shared_rss` its RSS at that time,
+    `shared_cost_s` how long reading took (None: not yet read); until `shared_after`, of the
+    monotonic clock, it is not read again.
     """
 
     tree: Tree
@@ -29,8 +31,8 @@ class Member:
     cpu_base_s: float | None = None
     cpu_percent: float | None = None
     shared: Shared | None = None
-    shared_at: float = float("-inf")
     shared_rss: int = 0
+    shared_cost_s: float | None = None
     shared_after: float = float("-inf")
     gone: bool = False
 

@@ -18,6 +18,9 @@ PLAUSIBLE_BYTES_PER_S = 3.0 * (1 << 30)
 1 GB went 30 to 160 MB beyond it at half this figure (2 looks), under 10 MB at this one (6 to 11
 looks), and no less at twice this one, which costs twice the looks at a quiet task."""
 
+_REST = 20
+"""How many times as long as a judgement took nothing is looked at again: it walks page tables."""
+
 _SEEN_FACTOR = 1.25
 """Growth that is seen may speed up before the next look."""
 
@@ -30,21 +33,36 @@ def next_check(cap_bytes: int, memory_bytes: int, growth_bytes_per_s: float) -> 
 
 
 async def guard(
-    read: Callable[[], int | None], cap_bytes: int, over: Callable[[int], Awaitable[None]]
+    read: Callable[[], int | None],
+    judge: Callable[[], Awaitable[int | None]],
+    cap_bytes: int,
+    over: Callable[[int], Awaitable[None]],
 ) -> None:
     """Watches one task until it is over its cap, or gone.
 
-    `read` gives its memory in bytes, None once there is nothing to watch any more; `over` gets
-    the figure that was beyond the cap, and the watch ends with it.
+    `read` gives its memory in bytes, cheaply and never too small; `judge` gives it exactly, and is
+    asked when `read` is beyond the cap; both give None once there is nothing to watch any more.
+    `over` gets the figure of a second judgement that was beyond the cap as the first was, and the
+    watch ends with it.
     """
     memory = read()
     at = time.monotonic()
     growth = 0.0
     while memory is not None:
+        rest = 0.0
         if memory > cap_bytes:
-            await over(memory)
-            return
-        await asyncio.sleep(next_check(cap_bytes, memory, growth))
+            asked = time.monotonic()
+            settled = await judge()
+            if settled is not None and settled > cap_bytes:
+                settled = await judge()
+            if settled is None:
+                return
+            if settled > cap_bytes:
+                await over(settled)
+                return
+            memory, at, growth = settled, time.monotonic(), 0.0
+            rest = _REST * (at - asked)
+        await asyncio.sleep(max(rest, next_check(cap_bytes, memory, growth)))
         before, began = memory, at
         memory, at = read(), time.monotonic()
         if memory is not None:

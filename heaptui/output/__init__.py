@@ -2,7 +2,7 @@
 before it is shown."""
 
 from heaptui.output.bounded import cut, give_back, given_back
-from heaptui.output.following import follow
+from heaptui.output.following import Watch, follow
 from heaptui.output.printable import printable
 from heaptui.output.reading import Chunk, Hit, Tail, read_from, search, tail
 
@@ -10,6 +10,7 @@ __all__ = [
     "Chunk",
     "Hit",
     "Tail",
+    "Watch",
     "cut",
     "follow",
     "give_back",

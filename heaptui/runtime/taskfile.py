@@ -25,7 +25,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from heaptui.config import parse_toml, unknown_key
+from heaptui.config import Config, parse_toml, unknown_key
 from heaptui.errors import UsageError
 from heaptui.model import Kind, Limits, TaskSpec
 from heaptui.runtime.names import clean_name, infer_kind
@@ -43,6 +43,12 @@ class Fallback(Struct, frozen=True):
 
 
 NOTHING_SAID = Fallback()
+
+
+def fallback_of(config: Config) -> Fallback:
+    """What the operator's configuration says for every task."""
+    limits = Limits(grace_s=config.limits.grace_s, output_bytes=config.limits.output_bytes)
+    return Fallback(limits, config.retry.retries)
 
 
 def tasks_from_toml(

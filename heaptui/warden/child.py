@@ -80,8 +80,7 @@ def become(
             step = f"cannot join the memory group {path!r}"
             put(path, b"0")
         if order.get("oom_score_adj") is not None:
-            step = "cannot set the OOM score"
-            put("/proc/self/oom_score_adj", b"%d" % order["oom_score_adj"])
+            offer_to_oom(order["oom_score_adj"])
         step = f"cannot open the output {order['out']!r}"
         out = os.open(order["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         step = f"cannot enter the directory {order['cwd']!r}"
@@ -104,6 +103,18 @@ def become(
         os.write(report, f"{step[:2000]}: {why}".encode(errors="replace"))
     finally:
         os._exit(NOT_EXECUTED)
+
+
+def offer_to_oom(score: int) -> None:
+    """Raises this process's OOM score to `score`, where the system has one and lets it be set."""
+    path = "/proc/self/oom_score_adj"
+    try:
+        with open(path, "rb") as file:
+            now = int(file.read())
+        if now < score:
+            put(path, b"%d" % score)
+    except OSError:
+        return
 
 
 def put(path: str, value: bytes) -> None:

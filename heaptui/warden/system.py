@@ -11,6 +11,7 @@ import sys
 PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 15, 36  # linux/prctl.h
 PROC_PIDTBSDINFO, BSDINFO_BYTES, BSDINFO_START = 3, 136, 120  # macOS: sys/proc_info.h
 SOL_LOCAL, LOCAL_PEERCRED, XUCRED_BYTES = 0, 1, 76  # macOS: sys/un.h, sys/ucred.h
+OPEN_MAX = 10240  # macOS: sys/syslimits.h
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in what the kernel counts `ru_maxrss` in."""
 
@@ -61,9 +62,17 @@ def adopt_orphans(name: bytes) -> None:
 
 
 def allow_open_files(most: int) -> tuple[int, int]:
-    """Raises the soft limit to `most` as far as the hard one lets; the limits before."""
+    """Raises the soft limit to `most` as far as the system lets; the limits before."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(most, soft), hard))
+    # macOS reports no hard limit and refuses more than kern.maxfilesperproc
+    for limit in (most, min(most, OPEN_MAX)):
+        if soft == resource.RLIM_INFINITY or limit <= soft:
+            break
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            break
+        except (ValueError, OSError):
+            continue
     return soft, hard

@@ -186,6 +186,15 @@ def test_limits_and_the_oom_score_are_in_force(bench: Bench) -> None:
     assert out.read_text().split() == ["500", str(512 << 10), str(512 << 10)]
 
 
+def test_an_oom_score_that_is_higher_already_is_not_lowered(bench: Bench) -> None:
+    c = bench.open()
+    Path(f"/proc/{bench.pid}/oom_score_adj").write_text("700")
+    out = bench.state / "a.log"
+    c.spawn("a", "cat", "/proc/self/oom_score_adj", out=out, oom_score_adj=500)
+    assert c.next("ended", "a")["code"] == 0
+    assert out.read_text() == "700\n"
+
+
 def test_a_worker_is_in_its_groups_before_it_executes(bench: Bench) -> None:
     joined = bench.state / "cgroup.procs"
     joined.touch()

@@ -12,7 +12,7 @@ import pytest
 
 from heaptui import client as under_test
 from heaptui import protocol
-from heaptui.client import Client, Down
+from heaptui.client import Client, Down, sendable
 from heaptui.errors import NoSuchTask, Refused, Unreachable, UsageError
 from heaptui.model import Host, TaskSpec
 from heaptui.paths import StateDir
@@ -137,6 +137,69 @@ async def test_a_call_is_sent_again_to_the_next_supervisor_with_the_same_ids(sta
         async with played(state, answers):
             (task_id,) = await sending
     assert {one["ids"][0] for one in heard} == {task_id}
+
+
+async def _cut_off(state, ask) -> list[dict]:
+    """The calls that arrive when the supervisor dies of the first, and another one follows."""
+    heard: list[dict] = []
+
+    async def dies(reader, writer):
+        heard.append(json.loads(await reader.readline())["call"])
+
+    async def answers(reader, writer):
+        call = json.loads(await reader.readline())
+        heard.append(call["call"])
+        writer.write(reply(call["seq"], []))
+        await reader.read()
+
+    async with Client(state, "t") as client:
+        async with played(state, dies):
+            asking = asyncio.create_task(ask(client))
+            while not heard:
+                await asyncio.sleep(0)
+        async with played(state, answers):
+            await asking
+    return heard
+
+
+async def test_the_successor_is_not_asked_to_leave(state):
+    assert await _cut_off(state, lambda client: client.leave()) == [{"type": "leave"}]
+
+
+async def test_a_retry_that_was_cut_off_is_not_sent_again_blindly(state):
+    with pytest.raises(Unreachable, match="before it answered") as caught:
+        await _cut_off(state, lambda client: client.retry(["a"]))
+    assert "heaptui ps" in caught.value.remedy
+
+
+async def test_a_retry_of_named_attempts_may_be_sent_again(state):
+    heard = await _cut_off(state, lambda client: client.retry(["a"], attempts=[3]))
+    assert heard == [{"type": "retry", "tasks": ["a"], "attempts": [3]}] * 2
+
+
+async def test_some_tasks_are_asked_for_by_their_ids(state):
+    heard = await _cut_off(state, lambda client: client.tasks(all=True, ids=["a", "b"]))
+    assert heard[0] == {"type": "list", "all": True, "ids": ["a", "b"]}
+
+
+async def test_bytes_that_are_no_text_are_refused_and_the_conversation_goes_on(state):
+    async def handler(reader, writer):
+        call = json.loads(await reader.readline())
+        writer.write(reply(call["seq"]))
+        await reader.read()
+
+    async with played(state, handler), Client(state, "t") as client:
+        with pytest.raises(UsageError, match="not UTF-8 text, after 'caf'"):
+            await client.show("caf\udce9")
+        assert await client.ping() == PONG
+
+
+def test_what_cannot_be_told_of_an_environment_is_named():
+    environment = {"A": "b", "CAF\udce9": "x", "X": "\udcff", "É": "ü", "E\x1b[2J": "x", "N": "\n"}
+    assert sendable(environment) == (
+        {"A": "b", "É": "ü", "N": "\n"},
+        ["CAF\udce9", "X", "E\x1b[2J"],
+    )
 
 
 async def test_a_supervisor_that_always_hangs_up_is_given_up(state):

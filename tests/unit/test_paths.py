@@ -23,6 +23,36 @@ def test_a_directory_that_others_could_read_is_closed(tmp_path):
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("mode", [0o755, 0o1777, 0o710])
+def test_a_directory_that_serves_others_too_stays_open(tmp_path, mode):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "theirs").write_text("theirs")
+    shared.chmod(mode)
+    with pytest.raises(Refused, match="open to other users") as caught:
+        StateDir(shared).prepare()
+    assert str(shared / "heaptui") in caught.value.remedy
+    assert stat.S_IMODE(shared.stat().st_mode) == mode
+    assert [one.name for one in shared.iterdir()] == ["theirs"]
+
+
+def test_a_shared_directory_stays_open_even_while_it_is_empty(tmp_path):
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp").chmod(0o1777)
+    with pytest.raises(Refused, match="open to other users"):
+        StateDir(tmp_path / "tmp").prepare()
+    assert stat.S_IMODE((tmp_path / "tmp").stat().st_mode) == 0o1777
+
+
+@pytest.mark.parametrize("mark", ["heaptui.db", "warden.journal"])
+def test_a_state_directory_that_was_opened_is_closed_again(tmp_path, mark):
+    root = StateDir(tmp_path / "state").prepare().root
+    (root / mark).touch()
+    root.chmod(0o755)
+    StateDir(root).prepare()
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700
+
+
 def test_a_socket_whose_path_is_too_long_goes_to_the_users_own_directory(tmp_path):
     state = StateDir(tmp_path / ("x" * 120)).prepare()
     supervisor, warden = state.socket("supervisor"), state.socket("warden")

@@ -61,6 +61,6 @@ def test_every_error_crosses_the_wire_as_itself():
 
 def test_ids_are_short_distinct_and_safe_in_a_path():
     ids = new_ids(5000)
-    assert len(set(ids)) > 4990
-    assert all(re.fullmatch("[0-9a-z]{6}", one) for one in ids)
+    assert len(set(ids)) == 5000
+    assert all(re.fullmatch("[0-9a-z]{10}", one) for one in ids)
     assert not set("ilou") & set("".join(ids))

@@ -24,6 +24,20 @@ def test_a_size_that_cannot_be_read_is_refused(text: str) -> None:
     assert "300M" in caught.value.remedy
 
 
+@pytest.mark.parametrize("text", ["9" * 400, "9" * 400 + "T", "1048577T"])
+def test_a_size_beyond_every_machine_is_refused(text: str) -> None:
+    assert units.parse_size("1048576T") == units.SIZE_MAX
+    with pytest.raises(UsageError, match=r"cap .* more than any machine"):
+        units.parse_size(text, "cap")
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "9" * 400 + "d", "9" * 400 + "d1h", "36601d"])
+def test_a_duration_beyond_every_patience_is_refused(text: str) -> None:
+    assert units.parse_duration("36600d") == units.DURATION_MAX_S
+    with pytest.raises(UsageError, match=r"--timeout .* hundred years"):
+        units.parse_duration(text, "--timeout")
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("90", 90), ("45s", 45), ("20m", 1200), ("1h30m", 5400), ("2d", 172800), ("1.5h", 5400)],

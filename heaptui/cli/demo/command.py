@@ -85,6 +85,7 @@ def demo(context: Context, fill_only: bool) -> None:
     it goes on, and `heaptui demo` comes back to it.
     """
     from heaptui.cli.screen import show
+    from heaptui.tui.leaving import Leaving
 
     state = demo_state()
     if state.database.exists() and not asyncio.run(_goes_on(state.prepare())):
@@ -94,7 +95,9 @@ def demo(context: Context, fill_only: bool) -> None:
     state = state.prepare()
     if fill_only:
         return
-    choice = show(context, state, label="demo")
+    # nothing of value is lost with the demo's work
+    leaving = Leaving(come_back="heaptui demo", first="stop")
+    choice = show(context, state, label="demo", leaving=leaving)
     if choice == "detach":
         print("the demo goes on; `heaptui demo` comes back to it", file=sys.stderr)
         return

@@ -46,6 +46,17 @@ def nothing_was_queued(heaptui: Operated) -> bool:
         (["run", "--cap", "1M", "--", sys.executable, "-c", ""], 5, ["Python", "--cap"]),
         (["run", "--kind", "node", "--cap", "5M", "--", "node", "x.js"], 5, ["--cap"]),
         (["run", "--timeout", "soon", "--", "true"], 2, ["'soon'", "20m"]),
+        (["run", "--cap", "", "--", "true"], 2, ["--cap ''", "300M"]),
+        (["run", "--heap", "", "--", "true"], 2, ["--heap ''", "300M"]),
+        (["run", "--timeout", "", "--", "true"], 2, ["--timeout ''", "20m"]),
+        (["run", "--grace", "", "--", "true"], 2, ["--grace ''", "20m"]),
+        (["run", "--output-limit", "", "--", "true"], 2, ["--output-limit ''", "300M"]),
+        (["run", "--cap", "9" * 400, "--", "true"], 2, ["--cap", "more than any machine"]),
+        (["run", "--timeout", "9" * 400, "--", "true"], 2, ["--timeout", "hundred years"]),
+        (["run", "--env", "A\x1b[2J=x", "--", "true"], 2, ["environment variable's name"]),
+        (["run", "--", "echo", "caf\udce9"], 2, ["not UTF-8 text, after 'caf'"]),
+        (["run", "--env", "A=\udcff", "--", "true"], 2, ["not UTF-8 text"]),
+        (["stop", "\udcff"], 3, ["heaptui run"]),
         (["run", "--env", "NAME", "--", "true"], 2, ["NAME", "KEY=VALUE"]),
         (["run", "--count", "0", "--", "true"], 2, ["--count"]),
         (["run", "--kind", "perl", "--", "true"], 2, ["command", "node", "python"]),
@@ -78,6 +89,71 @@ def test_a_bad_task_file_queues_none_of_its_tasks(heaptui, tmp_path, text, words
     path.write_bytes(b"[[task]]\ncommand = 'true'\n" * bool(text[:2] == b"[[") + text)
     said(heaptui("run", "-f", str(path)), 2, "tasks.toml", *words)
     assert nothing_was_queued(heaptui)
+
+
+def test_an_option_beside_a_file_of_tasks_is_refused_not_passed_over(heaptui, tmp_path):
+    path = tmp_path / "tasks.toml"
+    path.write_text("[[task]]\ncommand = 'true'\n")
+    done = heaptui("run", "--cap", "1G", "--priority", "0", "--count", "1", "-f", str(path))
+    said(done, 2, "--cap, --priority, --count cannot be given", "[defaults]")
+    assert nothing_was_queued(heaptui)
+    (row,) = heaptui.told("run", "-f", str(path))
+    assert row["argv"] == ["true"]
+
+
+def test_variables_that_are_no_text_are_left_out_with_a_note(heaptui):
+    script = 'echo "${ODD-unset} $EVEN"'
+    odd = {"ODD": "\udcff", "EVEN": "even"}
+    done = heaptui("run", "--wait", "--", "sh", "-c", script, environment=odd)
+    said(done, 0, "variables that are not UTF-8 text are left out: ODD\n")
+    assert done.stdout == "unset even\n"
+
+
+def test_a_directory_that_is_gone(heaptui, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"rmdir {gone}; exec {' '.join(HEAPTUI)} run -- true"
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=gone,
+        env=heaptui.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said(done, 2, "does not exist any more", "--cwd DIR")
+    assert nothing_was_queued(heaptui)
+
+
+@pytest.mark.parametrize("argv", [["ps"], ["ps", "--json"], ["config"], ["--help"]])
+@pytest.mark.parametrize(
+    ("redirection", "words"),
+    [
+        (">&-", ["Standard output is closed", "/dev/null"]),
+        ("> /dev/full", ["cannot be written: No space left on device"]),
+    ],
+)
+def test_an_output_that_cannot_be_written(heaptui, argv, redirection, words):
+    if argv == ["ps"]:
+        heaptui.run("true")
+        argv = ["ps", "--all"]
+    done = subprocess.run(
+        ["sh", "-c", f"{' '.join([*HEAPTUI, *argv])} {redirection}"],
+        env=heaptui.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said(done, 1, *words)
+    assert done.stderr.count("heaptui: ") == 1
+
+
+def test_a_directory_of_everybodys_is_not_closed(heaptui, tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    said(heaptui("--state", str(shared), "ps"), 5, "open to other users", "--state")
+    assert shared.stat().st_mode & 0o7777 == 0o1777
 
 
 @pytest.mark.parametrize(
@@ -357,14 +433,13 @@ def _fifo(operated: Operated) -> str:
     return str(path)
 
 
-def _small_files() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (256 << 10, resource.RLIM_INFINITY))
-
-
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of another process")
 def test_files_that_may_not_grow_refuse_what_is_new_and_lose_nothing(heaptui):
-    serving = heaptui.start("serve", preexec_fn=_small_files)
+    serving = heaptui.start("serve")
     assert serving.stderr is not None
     assert b"supervises" in serving.stderr.readline()
+    # its alone: not the warden's, which brings up the next
+    resource.prlimit(serving.pid, resource.RLIMIT_FSIZE, (256 << 10, resource.RLIM_INFINITY))
     heaptui.run("sh", "-c", "sleep 1; exit 6", name="live")
     refused = wait_until(
         lambda: (

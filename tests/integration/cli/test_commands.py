@@ -79,6 +79,25 @@ def test_waiting_for_several_names_each_line(heaptui):
         assert len(told) == 10
 
 
+def test_sixty_tasks_at_once_are_all_followed(heaptui, tmp_path):
+    go = tmp_path / "go"
+    said(heaptui("dispatch", "--concurrency", "60"), 0)
+    script = f"echo up; while [ ! -e {go} ]; do sleep 0.2; done; echo down"
+    waiting = heaptui.start(
+        "run", "--wait", "--count", "60", "--cap", "16M", "--name", "n", "--", "sh", "-c", script
+    )
+    assert waiting.stdout is not None
+    try:
+        # none of them ends before every one of them was shown
+        up = {waiting.stdout.readline() for _ in range(60)}
+    finally:
+        go.touch()
+    assert up == {f"n/{n}| up\n".encode() for n in range(1, 61)}
+    out, words = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0, words
+    assert set(out.splitlines()) == {f"n/{n}| down".encode() for n in range(1, 61)}
+
+
 def test_interrupted_waiting_leaves_the_task_alone(heaptui):
     waiting = heaptui.start("run", "--wait", "--name", "on", "--", "sh", "-c", "echo up; sleep 60")
     assert waiting.stdout is not None

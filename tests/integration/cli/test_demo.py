@@ -25,7 +25,7 @@ def test_it_shows_every_kind_and_touches_nothing_else(heaptui, shown):
     assert shown.until("e2e-login", "failed")["exit_code"] not in (0, None)
     growing = shown.until("refactor-auth", "running")
     wait_until(lambda: (shown.rows()["refactor-auth"]["rss_bytes"] or 0) > 0, "its memory")
-    assert not heaptui.root.exists() or heaptui.told("ps", "--all") == []
+    assert not heaptui.root.exists()
     # coming back finds the same work
     said(heaptui("demo", "--fill-only"), 0)
     assert shown.rows()["refactor-auth"]["pid"] == growing["pid"]

@@ -50,9 +50,6 @@ def test_a_burst_dies_at_its_cap_and_everybody_is_told(capping, start) -> None:
     wait_until(group.oom_kills, "the kill is counted")
     assert group.oom_kills() == 1
     assert select.select([notice], [], [], 0)[0] == [], "counting quiets the notice"
-    peak = group.peak()
-    if peak is not None:
-        assert peak <= 320 * MIB
     group.close()
 
 
@@ -175,22 +172,6 @@ def test_killing_one_by_one_catches_those_that_change_their_pid(groups: Groups, 
     wait_until(lambda: len(set(group.pids()) - first) >= 4, "their pids changed")
     group.kill()
     wait_until(lambda: not group.pids(), "all gone")
-    group.close()
-
-
-def test_a_signal_reaches_every_member(groups: Groups, start) -> None:
-    group = groups.create("told", 1, None)
-    if group is None:
-        pytest.skip("no cgroup can be written here")
-    program = start(
-        "if os.fork() == 0:\n    time.sleep(600)\nsay('up')\ntime.sleep(600)",
-        group,
-    )
-    program.hear()
-    assert len(group.pids()) == 2
-    group.signal(signal.SIGTERM)
-    assert program.child.wait() == -signal.SIGTERM
-    wait_until(lambda: not group.pids(), "both gone")
     group.close()
 
 

@@ -1,5 +1,6 @@
 """Trees of real processes, read through /proc and through psutil."""
 
+import asyncio
 import os
 import signal
 import time
@@ -90,8 +91,9 @@ def test_an_ended_task_gives_no_sample_and_no_figure(sampler, start) -> None:
 
 
 def test_a_task_whose_process_is_gone_already_can_be_tracked(sampler, start) -> None:
-    program = start("")
+    program = start("sys.stdin.readline()")
     identity = program.identity
+    program.go_on()
     program.child.wait()
     sampler.track("t", 1, identity, None)
     assert sampler.sample(0.0) == []
@@ -112,6 +114,7 @@ def test_forked_children_are_not_counted_again(sampler, start) -> None:
     program = start(FORKING)
     program.hear()
     track(sampler, program)
+    asyncio.run(sampler.read_ahead())
     sample = only(sampler.sample(0.0))
     assert sample.processes == 5
     assert sample.rss_bytes > 900 * MIB, "summed RSS counts the shared pages five times"
@@ -120,7 +123,7 @@ def test_forked_children_are_not_counted_again(sampler, start) -> None:
     assert sample.pss_bytes == sample.memory_bytes
     assert sample.uss_bytes < 60 * MIB
     # judged against a cap between the two sums, the smaller one counts
-    assert sampler.quick("t", 300 * MIB) < 240 * MIB
+    assert asyncio.run(sampler.judged("t")) < 240 * MIB
     # within the cap by RSS already: that is enough to know
     assert sampler.quick("t", 4096 * MIB) == sample.rss_bytes
 
@@ -134,6 +137,7 @@ def test_growth_after_pss_was_read_counts_in_full(sampler, start) -> None:
     track(sampler, program)
     if not HAS_PROC:
         pytest.skip("no PSS here")
+    asyncio.run(sampler.read_ahead())
     before = only(sampler.sample(0.0))
     assert before.memory_from == "pss"
     program.go_on()
@@ -358,8 +362,69 @@ async def test_a_watchdog_ends_a_tree_that_no_kernel_caps(start) -> None:
             send(member, signal.SIGKILL)
 
     cap = 120 * MIB
-    await guard(lambda: sampler.quick("t", cap), cap, over)
+    await guard(lambda: sampler.quick("t", cap), lambda: sampler.judged("t"), cap, over)
     assert len(ended_at) == 1
     assert ended_at[0] > cap
     assert program.child.wait() == -signal.SIGKILL
     sampler.close()
+
+
+CHURN = """
+held = bytearray(b'x' * (150 << 20))
+say('held')
+sys.stdin.readline()
+born, living = 0, set()
+while born < 400 or living:
+    while born < 400 and len(living) < 8:
+        pid = os.fork()
+        if pid == 0:
+            own = bytearray(b'y' * (1 << 20))
+            os._exit(0)
+        born += 1
+        living.add(pid)
+    living.discard(os.wait()[0])
+say('done')
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(not HAS_PROC, reason="no PSS here")
+async def test_children_that_come_and_go_near_a_cap_do_not_count_what_they_share(start) -> None:
+    program = start(CHURN)
+    program.hear()
+    sampler = Sampler()
+    track(sampler, program)
+    cap = 200 * MIB
+    beyond: list[int] = []
+    judged: list[int] = []
+
+    async def judge() -> int | None:
+        figure = await sampler.judged("t")
+        judged.append(figure or 0)
+        return figure
+
+    async def over(memory: int) -> None:
+        beyond.append(memory)
+
+    watch = asyncio.create_task(guard(lambda: sampler.quick("t", cap), judge, cap, over))
+    program.go_on()
+    assert await asyncio.to_thread(program.hear) == ["done"]
+    watch.cancel()
+    await asyncio.gather(watch, return_exceptions=True)
+    sampler.close()
+    assert beyond == []
+    assert judged, "summed RSS was never beyond the cap: nothing was put to the test"
+    assert max(judged) < cap
+
+
+@pytest.mark.skipif(not HAS_PROC, reason="no PSS here")
+def test_the_first_sample_of_a_forked_tree_counts_what_is_shared_once(start) -> None:
+    program = start(FORKING)
+    program.hear()
+    sampler = Sampler()
+    track(sampler, program)
+    # even where there was no time to read any but one
+    sample = only(sampler.sample(0.0))
+    sampler.close()
+    assert sample.rss_bytes > 900 * MIB
+    assert 195 * MIB < sample.memory_bytes < 240 * MIB

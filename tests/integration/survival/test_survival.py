@@ -19,7 +19,7 @@ from heaptui.cli.starting import ensure_served
 from heaptui.client import Client, Down
 from heaptui.model import Limits, Row, State, TaskSpec, VerdictKind
 from heaptui.protocol import Change, Picture
-from tests.integration.operating import Operated, alive, end, marked, said, wait_until
+from tests.integration.operating import HEAPTUI, Operated, alive, end, marked, said, wait_until
 
 LIVE, ENDING = 40, 10
 
@@ -140,7 +140,8 @@ async def test_both_killed_together_adopts_the_living_and_invents_no_end(heaptui
     for name in ("ends", "fails"):
         row = heaptui.until(name, "lost")
         assert (row["exit_code"], row["signal"], row["verdict"]) == (None, None, "lost")
-        assert "not known" in row["reason"] or "nothing" in row["reason"]
+        ended = "lost: it ended while nothing watched it; its exit code is not known"
+        assert row["reason"] == ended
     said(heaptui("run", "--wait", "--name", "next", "--", "true"), 0)
     assert marked()[f"{before['lives'].id}.1"] >= 1
 
@@ -253,6 +254,69 @@ async def test_a_stop_that_was_begun_is_seen_through(heaptui):
         rows = await until(operator, {"deaf"}, State.STOPPED)
     assert rows["deaf"].signal == signal.SIGKILL
     assert marked()[f"{task_id}.1"] == 0
+
+
+@pytest.mark.parametrize("now", [False, True])
+async def test_a_stop_that_was_answered_holds_though_the_supervisor_dies_at_once(heaptui, now):
+    heaptui("dispatch", "--concurrency", "1")
+    # with all of it ended there is nothing for which the warden would bring up another
+    async with client(heaptui, revive=lambda: ensure_served(heaptui.state)) as operator:
+        live, queued = await operator.submit(
+            [spec("live", "exec sleep 60"), spec("queued", "exec sleep 60")], dict(os.environ)
+        )
+        rows = await until(operator, {"live"}, State.RUNNING)
+        assert rows["queued"].state is State.QUEUED
+        supervisor = heaptui.supervisor()
+        await operator.stop([live, queued], now=now)
+        os.kill(supervisor, signal.SIGKILL)
+        rows = await until(operator, {"live", "queued"}, State.STOPPED)
+        assert (await operator.ping()).pid != supervisor
+    assert rows["live"].signal == (signal.SIGKILL if now else signal.SIGTERM)
+    assert (rows["live"].attempts, rows["queued"].attempts) == (1, 0)
+    assert marked()[f"{live}.1"] == marked()[f"{queued}.1"] == 0
+
+
+@pytest.mark.skipif(not Path("/proc/net/unix").exists(), reason="who waits cannot be seen")
+def test_a_command_inside_a_task_leaves_the_hand_over_to_the_warden(heaptui, tmp_path):
+    go, told = tmp_path / "go", tmp_path / "told"
+    ask = f"{' '.join(HEAPTUI)} ps --json > {told}.part && mv {told}.part {told}"
+    task_id = heaptui.run("sh", "-c", f"{told_to_go(go)} {ask}; exec sleep 60", name="asks")
+    heaptui.until("asks", "running")
+    warden, supervisor = heaptui.warden(), heaptui.supervisor()
+    # the warden is held up, so that the command in the task certainly comes first
+    os.kill(warden, signal.SIGSTOP)
+    end(supervisor)
+    go.touch()
+    wait_until(lambda: marked()[f"{task_id}.1"] > 1, "the command in the task")
+    wait_until(lambda: _asks_the_warden(heaptui), "it to look for the warden")
+    assert heaptui.supervisors() == []
+    os.kill(warden, signal.SIGCONT)
+    wait_until(told.exists, "its answer")
+    successor = psutil.Process(heaptui.supervisor())
+    assert successor.ppid() == warden
+    assert "HEAPTUI_TASK" not in successor.environ()
+    assert [row["name"] for row in json.loads(told.read_text())] == ["asks"]
+    said(heaptui("kill", "asks"), 0)
+    assert heaptui.supervisor() == successor.pid
+
+
+def _asks_the_warden(heaptui: Operated) -> bool:
+    """Whether somebody waits at the socket of a warden that is held up."""
+    path = os.fspath(heaptui.state.socket("warden"))
+    lines = Path("/proc/net/unix").read_text().splitlines()
+    # a connection that nobody has accepted yet has the state CONNECTING on the listener's side
+    return sum(line.endswith(f" {path}") for line in lines) > 2
+
+
+async def test_every_supervisor_has_the_configuration_that_was_named(heaptui, tmp_path):
+    config = tmp_path / "named.toml"
+    config.write_text("[queue]\nconcurrency = 37\n")
+    said(heaptui("--config", "named.toml", "run", "--", "sleep", "60", cwd=tmp_path), 0)
+    for _ in range(2):
+        supervisor = heaptui.supervisor()
+        assert heaptui.told("dispatch")["concurrency"] == 37
+        end(supervisor)
+        wait_until(lambda: heaptui.supervisors() not in ([], [supervisor]), "the next")  # noqa: B023
 
 
 async def test_commands_wait_through_a_hand_over(heaptui):

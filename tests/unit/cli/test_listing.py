@@ -52,7 +52,7 @@ def test_foreign_text_reaches_the_terminal_harmless(capsys):
     )  # fmt: skip
     listing.put_rows([nasty], everything=True)
     listing.put_history([record])
-    listing.put_detail(Detail(row=nasty, attempts=(record, record)))
+    listing.put_detail(Detail(row=nasty, attempts=(record, record), env_names=(NASTY,)))
     out = capsys.readouterr().out
     assert "[bold]red[/]" in out
     assert not {"\x1b", "\x9b", "\x07", "\r", "\t"} & set(out)

@@ -18,7 +18,6 @@ MIB = 1 << 20
 def group(tmp_path: Path) -> Path:
     for name, content in {
         "memory.current": f"{100 * MIB}\n",
-        "memory.peak": f"{140 * MIB}\n",
         "memory.stat": f"anon 1\nfile {60 * MIB}\ninactive_file {40 * MIB}\nactive_file 5\n",
         "memory.events": "low 0\nhigh 7\nmax 2\noom 2\noom_kill 1\noom_group_kill 1\n",
         "memory.max": "",
@@ -38,15 +37,7 @@ def test_figures_are_read(group: Path) -> None:
     memory = MemoryV2(group)
     assert memory.charged() == 100 * MIB
     assert memory.inactive_file() == 40 * MIB
-    assert memory.peak() == 140 * MIB
     assert memory.oom_kills() == 1
-    memory.close()
-
-
-def test_peak_is_unknown_before_the_kernel_kept_it(group: Path) -> None:
-    (group / "memory.peak").unlink()
-    memory = MemoryV2(group)
-    assert memory.peak() is None
     memory.close()
 
 

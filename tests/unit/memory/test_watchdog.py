@@ -47,14 +47,46 @@ def test_growth_that_is_seen_shortens_the_interval() -> None:
 
 async def test_guard_reports_the_first_figure_beyond_the_cap_and_ends() -> None:
     figures = iter([10, 99, 100, 101, 102])
+    judgements = iter([103, 104, 105])
     told: list[int] = []
+
+    async def judge() -> int:
+        return next(judgements)
 
     async def over(memory: int) -> None:
         told.append(memory)
 
-    await guard(lambda: next(figures), 100, over)
-    assert told == [101]
-    assert next(figures) == 102
+    await guard(lambda: next(figures), judge, 100, over)
+    assert told == [104]
+    assert (next(figures), next(judgements)) == (102, 105)
+
+
+async def test_only_a_second_judgement_ends_a_task() -> None:
+    figures = iter([200, 200, 200, None])
+    judgements = iter([90, 150, 80, 100])
+
+    async def judge() -> int:
+        return next(judgements)
+
+    async def over(_: int) -> None:
+        raise AssertionError
+
+    await guard(lambda: next(figures), judge, 100, over)
+    assert list(judgements) == []
+
+
+async def test_guard_ends_when_a_judgement_finds_nothing_any_more() -> None:
+    async def judge() -> None:
+        return None
+
+    async def over(_: int) -> None:
+        raise AssertionError
+
+    await guard(lambda: 200, judge, 100, over)
+
+
+async def never_asked() -> int:
+    raise AssertionError
 
 
 async def test_guard_ends_when_there_is_nothing_to_watch() -> None:
@@ -63,7 +95,7 @@ async def test_guard_ends_when_there_is_nothing_to_watch() -> None:
     async def over(_: int) -> None:
         raise AssertionError
 
-    await guard(lambda: next(figures), 100, over)
+    await guard(lambda: next(figures), never_asked, 100, over)
 
 
 async def test_guard_can_be_cancelled() -> None:
@@ -76,7 +108,7 @@ async def test_guard_can_be_cancelled() -> None:
         looked.set()
         return 0
 
-    task = asyncio.create_task(guard(read, 1 << 40, over))
+    task = asyncio.create_task(guard(read, never_asked, 1 << 40, over))
     await looked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -48,7 +48,15 @@ def test_the_marks_cannot_be_forged() -> None:
     assert task_environment(spec(env={"HEAPTUI_TASK": "x"}), {}, "k7", 2) == MARKS
 
 
-@pytest.mark.parametrize("env", [{"": "x"}, {"A=B": "x"}, {"A": "x\0y"}])
-def test_a_variable_that_cannot_exist_is_refused(env: dict[str, str]) -> None:
+@pytest.mark.parametrize("name", ["", "A=B", "A\0", "\x1b[2J", "A\x9b", "A\n"])
+def test_a_name_that_cannot_be_one_is_refused(name: str) -> None:
     with pytest.raises(UsageError):
-        task_environment(spec(env=env), {}, "k7", 1)
+        task_environment(spec(env={name: "x"}), {}, "k7", 1)
+    with pytest.raises(UsageError):
+        task_environment(spec(), {name: "x"}, "k7", 1)
+
+
+def test_a_value_may_hold_everything_but_a_zero_byte() -> None:
+    assert task_environment(spec(env={"A": "x=\x1b\n"}), {}, "k7", 1)["A"] == "x=\x1b\n"
+    with pytest.raises(UsageError):
+        task_environment(spec(env={"A": "x\0y"}), {}, "k7", 1)
