@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable
 
 SHORTEST_S = 0.005
 LONGEST_S = 1.0
-PLAUSIBLE_BYTES_PER_S = 3.0 * (1 << 30)
-"""How fast memory may grow out of nothing. Measured at a cap of 300 MB with warm memory: a burst of
-1 GB went 30 to 160 MB beyond it at half this figure (2 looks), under 10 MB at this one (6 to 11
-looks), and no less at twice this one, which costs twice the looks at a quiet task."""
+PLAUSIBLE_BYTES_PER_S = 6.0 * (1 << 30)
+"""How fast memory may grow out of nothing. Measured at a cap of 300 MB with warm memory on two
+cores: four children that take 250 MB each at once went 34 to 96 MB beyond it at half this figure
+(2 looks), 11 to 36 MB at this one (5 looks). Twice the looks cost twice as much at a quiet task:
+about 0.1 % of a core where the headroom is 250 MB, less where it is larger."""
 
 _REST = 20
 """How many times as long as a judgement took nothing is looked at again: it walks page tables."""
@@ -42,8 +43,8 @@ async def guard(
 
     `read` gives its memory in bytes, cheaply and never too small; `judge` gives it exactly, and is
     asked when `read` is beyond the cap; both give None once there is nothing to watch any more.
-    `over` gets the figure of a second judgement that was beyond the cap as the first was, and the
-    watch ends with it.
+    `over` gets the first judgement that is beyond the cap, and the watch ends with it: a second
+    look would give a burst of several processes the time to take twice as much.
     """
     memory = read()
     at = time.monotonic()
@@ -53,8 +54,6 @@ async def guard(
         if memory > cap_bytes:
             asked = time.monotonic()
             settled = await judge()
-            if settled is not None and settled > cap_bytes:
-                settled = await judge()
             if settled is None:
                 return
             if settled > cap_bytes:

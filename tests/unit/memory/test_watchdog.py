@@ -57,13 +57,13 @@ async def test_guard_reports_the_first_figure_beyond_the_cap_and_ends() -> None:
         told.append(memory)
 
     await guard(lambda: next(figures), judge, 100, over)
-    assert told == [104]
-    assert (next(figures), next(judgements)) == (102, 105)
+    assert told == [103]
+    assert (next(figures), next(judgements)) == (102, 104)
 
 
-async def test_only_a_second_judgement_ends_a_task() -> None:
+async def test_a_cheap_figure_beyond_the_cap_ends_nobody_whose_judgement_is_within_it() -> None:
     figures = iter([200, 200, 200, None])
-    judgements = iter([90, 150, 80, 100])
+    judgements = iter([90, 80, 100])
 
     async def judge() -> int:
         return next(judgements)

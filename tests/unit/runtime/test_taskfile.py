@@ -8,7 +8,7 @@ from heaptui.errors import UsageError
 from heaptui.model import Kind, Limits, TaskSpec
 from heaptui.runtime.taskfile import repeated, tasks_from_toml
 
-BASE = Path("/work/agents")
+BASE = Path("/srv/agents")
 
 
 def test_every_key_is_used() -> None:
@@ -37,7 +37,7 @@ def test_every_key_is_used() -> None:
     whole, *two = tasks_from_toml(text, BASE)
     assert whole == TaskSpec(
         argv=("python", "my agent.py", "-v"),
-        cwd="/work/agents/sub",
+        cwd="/srv/agents/sub",
         name="summarise",
         kind=Kind.COMMAND,
         limits=Limits(
@@ -54,7 +54,7 @@ def test_every_key_is_used() -> None:
     )
     assert [spec.name for spec in two] == ["x.js/1", "x.js/2"]
     assert {(spec.kind, spec.cwd, spec.limits) for spec in two} == {
-        (Kind.NODE, "/work/agents", Limits(cap_bytes=600 << 20))
+        (Kind.NODE, "/srv/agents", Limits(cap_bytes=600 << 20))
     }
 
 
