@@ -235,16 +235,6 @@ async def test_where_nobody_would_miss_the_work_stopping_comes_first() -> None:
         assert answer.given == "stop"
 
 
-async def test_where_nobody_would_miss_the_work_stopping_comes_first() -> None:
-    demo = Leaving(come_back="heaptui demo", first="stop")
-    async with DockApp(DockOperator(), None).run_test(size=(80, 24)) as pilot:
-        answer = await opened(pilot, QuitScreen(12, True, demo))
-        assert "Come back with heaptui demo." in painted_flat(pilot)
-        await pilot.press("enter")
-        await pilot.pause()
-        assert answer.given == "stop"
-
-
 async def test_leaving_says_who_keeps_the_tasks() -> None:
     async with DockApp(DockOperator(), None).run_test(size=(80, 24)) as pilot:
         await opened(pilot, QuitScreen(1, False))

@@ -159,8 +159,9 @@ def test_cpu_of_the_tree_is_a_share_of_the_time_between_samples(sampler, start) 
     # half a second of work within what is called ten seconds
     sample = only(sampler.sample(10.0))
     assert sample.cpu_percent == pytest.approx(5.0, abs=0.5)
-    busiest = max(process.cpu_percent for process in sampler.processes("t"))
-    assert busiest == pytest.approx(5.0, abs=0.5)
+    # a child that the first sample did not meet has no share yet
+    shares = [one.cpu_percent for one in sampler.processes("t") if one.cpu_percent is not None]
+    assert max(shares) == pytest.approx(5.0, abs=0.5)
 
 
 def test_processes_stand_below_their_parents(sampler, start) -> None:
