@@ -155,8 +155,10 @@ def test_a_worker_gets_nothing_of_the_warden_s(bench: Bench) -> None:
     assert resource.prlimit(bench.pid, resource.RLIMIT_NOFILE)[0] > 200
     blocked, ignored = (int(mask, 16) for mask in told["masks"])
     of_python = 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
-    assert blocked == 0
-    assert ignored & ~of_python == 0
+    # the C library keeps 32 and 33 for itself: nobody who uses it can put them back
+    of_libc = 0b11 << 31
+    assert blocked & ~of_libc == 0
+    assert ignored & ~(of_python | of_libc) == 0
 
 
 def test_the_command_is_found_by_the_task_s_own_path(bench: Bench) -> None:

@@ -358,7 +358,8 @@ def test_a_file_in_its_place(heaptui):
 UNPRIVILEGED = """
 import os, sys
 from heaptui.cli import commands, following, main, starting
-import heaptui.client
+# all of it first: the checkout may lie where nobody else can read
+import heaptui.client, heaptui.runtime.launch, heaptui.runtime.taskfile
 if os.geteuid() == 0:
     os.setgroups([]); os.setgid({uid}); os.setuid({uid})
 sys.argv = ["heaptui", *sys.argv[1:]]

