@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -42,11 +42,7 @@ async def resolve(supervisor: Supervisor, text: str) -> Task:
     held = supervisor.ledger.get(text)
     if held is not None:
         return held
-    fits = {
-        task.id: task
-        for task in supervisor.ledger.tasks.values()
-        if task.name == text or (len(text) >= 2 and task.id.startswith(text))
-    }
+    fits = _meant(supervisor.ledger.tasks.values(), text)
     unended = [task for task in fits.values() if not task.state.ended]
     if len(unended) == 1:
         return unended[0]
@@ -54,6 +50,7 @@ async def resolve(supervisor: Supervisor, text: str) -> Task:
         if stored.id == text:
             return revived(stored)
         fits.setdefault(stored.id, revived(stored))
+    fits = _meant(fits.values(), text)
     if len(fits) == 1:
         return next(iter(fits.values()))
     if not fits:
@@ -63,6 +60,15 @@ async def resolve(supervisor: Supervisor, text: str) -> Task:
         )
     some = ", ".join(f"{task.id} ({task.name[:30]}, {task.state})" for task in _newest(fits)[:5])
     raise NoSuchTask(f"{text[:60]!r} fits {len(fits)} tasks.", f"Name one by its id: {some}.")
+
+
+def _meant(tasks: Iterable[Task], text: str) -> dict[str, Task]:
+    """Those of that name, else those whose id begins so: a short name is soon the beginning of
+    some id as well, and the name is what was meant."""
+    among = list(tasks)
+    named = [task for task in among if task.name == text]
+    begun = [task for task in among if len(text) >= 2 and task.id.startswith(text)]
+    return {task.id: task for task in named or begun}
 
 
 async def resolve_all(supervisor: Supervisor, names: Sequence[str]) -> list[Task]:
