@@ -389,8 +389,8 @@ class Supervisor:
     # --- timers --------------------------------------------------------------------------------
     def _arm(self, task_id: str, at: float, what: Callable[[], None]) -> None:
         self._disarm(task_id)
-        delay = max(0.0, at - self.clock())
-        self._timers[task_id] = asyncio.get_running_loop().call_later(delay, what)
+        left_s = max(0.0, at - self.clock())
+        self._timers[task_id] = asyncio.get_running_loop().call_later(left_s, what)
 
     def _disarm(self, task_id: str) -> None:
         handle = self._timers.pop(task_id, None)
