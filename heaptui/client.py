@@ -21,7 +21,19 @@ from msgspec import Struct
 
 from heaptui import protocol
 from heaptui.errors import FAMILY, HeaptuiError, Refused, Unreachable, UsageError
-from heaptui.model import AttemptRecord, Detail, Host, Row, Series, TaskSpec
+from heaptui.model import (
+    AttemptRecord,
+    Collection,
+    Detail,
+    Finding,
+    Host,
+    Row,
+    SelfReport,
+    Series,
+    Snapshot,
+    SnapshotPlan,
+    TaskSpec,
+)
 from heaptui.paths import StateDir
 from heaptui.peer import lines, peer_uid
 from heaptui.protocol import Bye, Change, Picture, Pong, Reply
@@ -72,6 +84,45 @@ class Operator(Protocol):
         self, *, paused: bool | None = None, concurrency: int | None = None
     ) -> Host: ...
     async def settled(self, tasks: Sequence[str]) -> list[Row]: ...
+    async def collect(
+        self, tasks: Sequence[str], *, attempts: Sequence[int] | None = None, pid: int | None = None
+    ) -> list[Collection]: ...
+    async def plan_snapshot(
+        self, task: str, *, pid: int | None = None, path: str | None = None
+    ) -> SnapshotPlan: ...
+    async def take_snapshot(
+        self,
+        task: str,
+        *,
+        attempt: int | None = None,
+        pid: int | None = None,
+        path: str | None = None,
+        raise_cap: bool = False,
+        insist: bool = False,
+    ) -> Snapshot: ...
+    async def snapshots(self, task: str | None = None) -> list[Snapshot]: ...
+    async def delete_snapshots(self, ids: Sequence[int]) -> int: ...
+    async def hunt(
+        self,
+        task: str,
+        *,
+        attempt: int | None = None,
+        pid: int | None = None,
+        seconds: float = 120.0,
+        requests: int | None = None,
+        raise_cap: bool = False,
+    ) -> Finding: ...
+    async def findings(self, task: str | None = None) -> list[Finding]: ...
+    async def cancel_activity(self, id: str) -> bool: ...
+    async def raise_limits(
+        self,
+        tasks: Sequence[str],
+        *,
+        attempts: Sequence[int] | None = None,
+        cap_bytes: int | None = None,
+        heap_bytes: int | None = None,
+    ) -> list[Row]: ...
+    async def look_at_self(self) -> SelfReport: ...
     async def leave(self) -> None: ...
     async def ping(self) -> Pong: ...
     def watch(self) -> AsyncIterator[Update]: ...
@@ -277,6 +328,12 @@ class Client:
                 match request:
                     case protocol.Leave():
                         return None
+                    case protocol.TakeSnapshot() | protocol.Hunt():
+                        raise Unreachable(
+                            f"The supervisor went away before it answered: {error}.",
+                            "The snapshot may be written all the same: look with "
+                            "`heaptui snapshots`.",
+                        ) from error
                     case protocol.Retry(attempts=None):
                         raise Unreachable(
                             f"The supervisor went away before it answered: {error}.",
@@ -353,6 +410,95 @@ class Client:
 
     async def settled(self, tasks: Sequence[str]) -> list[Row]:
         answer: list[Row] = await self._call(protocol.Settled(list(tasks)))
+        return answer
+
+    async def collect(
+        self, tasks: Sequence[str], *, attempts: Sequence[int] | None = None, pid: int | None = None
+    ) -> list[Collection]:
+        meant = None if attempts is None else list(attempts)
+        request = protocol.Collect(tasks=list(tasks), attempts=meant, pid=pid)
+        answer: list[Collection] = await self._call(request)
+        return answer
+
+    async def plan_snapshot(
+        self, task: str, *, pid: int | None = None, path: str | None = None
+    ) -> SnapshotPlan:
+        request = protocol.PlanSnapshot(task=task, pid=pid, path=path)
+        answer: SnapshotPlan = await self._call(request)
+        return answer
+
+    async def take_snapshot(
+        self,
+        task: str,
+        *,
+        attempt: int | None = None,
+        pid: int | None = None,
+        path: str | None = None,
+        raise_cap: bool = False,
+        insist: bool = False,
+    ) -> Snapshot:
+        request = protocol.TakeSnapshot(
+            task=task, attempt=attempt, pid=pid, path=path, raise_cap=raise_cap, insist=insist
+        )
+        answer: Snapshot = await self._call(request)
+        return answer
+
+    async def snapshots(self, task: str | None = None) -> list[Snapshot]:
+        answer: list[Snapshot] = await self._call(protocol.ListSnapshots(task))
+        return answer
+
+    async def delete_snapshots(self, ids: Sequence[int]) -> int:
+        answer: int = await self._call(protocol.DeleteSnapshots(list(ids)))
+        return answer
+
+    async def hunt(
+        self,
+        task: str,
+        *,
+        attempt: int | None = None,
+        pid: int | None = None,
+        seconds: float = 120.0,
+        requests: int | None = None,
+        raise_cap: bool = False,
+    ) -> Finding:
+        request = protocol.Hunt(
+            task=task,
+            attempt=attempt,
+            pid=pid,
+            seconds=seconds,
+            requests=requests,
+            raise_cap=raise_cap,
+        )
+        answer: Finding = await self._call(request)
+        return answer
+
+    async def findings(self, task: str | None = None) -> list[Finding]:
+        answer: list[Finding] = await self._call(protocol.ListFindings(task))
+        return answer
+
+    async def cancel_activity(self, id: str) -> bool:
+        answer: bool = await self._call(protocol.CancelActivity(id))
+        return answer
+
+    async def raise_limits(
+        self,
+        tasks: Sequence[str],
+        *,
+        attempts: Sequence[int] | None = None,
+        cap_bytes: int | None = None,
+        heap_bytes: int | None = None,
+    ) -> list[Row]:
+        request = protocol.Raise(
+            tasks=list(tasks),
+            attempts=None if attempts is None else list(attempts),
+            cap_bytes=cap_bytes,
+            heap_bytes=heap_bytes,
+        )
+        answer: list[Row] = await self._call(request)
+        return answer
+
+    async def look_at_self(self) -> SelfReport:
+        answer: SelfReport = await self._call(protocol.LookAtSelf())
         return answer
 
     async def leave(self) -> None:

@@ -92,7 +92,10 @@ class TaskSpec(Struct, frozen=True, kw_only=True):
     """What the operator asked for.
 
     `env` are the variables given with the task, over the submitter's environment, or alone with
-    `clean_env` (then only PATH, HOME, USER, LANG, TERM and the like are kept).
+    `clean_env` (then only PATH, HOME, USER, LANG, TERM and the like are kept). `preset` names a set
+    of heap limits and flags (runtime/presets). `preload` lets heaptui look into the heaps of Node
+    and Python processes from inside; `tracemalloc` is how many frames Python remembers of each
+    allocation, 0 for none (it costs several times the CPU).
     """
 
     argv: tuple[str, ...]
@@ -104,6 +107,9 @@ class TaskSpec(Struct, frozen=True, kw_only=True):
     retries: int = 0
     env: dict[str, str] = {}
     clean_env: bool = False
+    preset: str = ""
+    preload: bool = True
+    tracemalloc: int = 0
 
 
 class Identity(Struct, frozen=True):
@@ -148,6 +154,40 @@ class TaskSample(Struct, frozen=True, kw_only=True):
     cpu_percent: float | None = None
 
 
+class ProcessHeap(Struct, frozen=True, kw_only=True):
+    """One runtime's heap as its process reported it: bytes and seconds.
+
+    `at` is when the figures were true. `main`: idle, busy or native (heap/wire.py). `limit_bytes`
+    is the real limit (V8: old + 3 x semi). `external_bytes` lies beside the heap,
+    `array_buffers_bytes` of it in ArrayBuffers. `can` holds of gc, snapshot what it can do, `why`
+    the reason for what it cannot.
+    """
+
+    pid: int
+    ppid: int
+    runtime: str
+    version: str
+    at: float
+    title: str = ""
+    main: str = "idle"
+    used_bytes: int | None = None
+    committed_bytes: int | None = None
+    limit_bytes: int | None = None
+    external_bytes: int | None = None
+    array_buffers_bytes: int | None = None
+    old_bytes: int | None = None
+    new_bytes: int | None = None
+    rss_bytes: int | None = None
+    blocks: int | None = None
+    traced_bytes: int | None = None
+    gc_count: int | None = None
+    gc_s: float | None = None
+    loop_delay_s: float | None = None
+    requests: int | None = None
+    can: tuple[str, ...] = ()
+    why: dict[str, str] = {}
+
+
 class HostSample(Struct, frozen=True, kw_only=True):
     """One reading of the machine. Pressure is PSI memory `some avg10` in percent."""
 
@@ -179,6 +219,9 @@ class Row(Struct, frozen=True, kw_only=True):
     attempts, `attempts` how many were begun. `spark` are 20 means of memory over the last ten
     minutes, oldest first, in KiB, None where there was no sample. `wait_reason` says what a task
     that cannot run waits for; `verdict` and `reason` why the last attempt ended.
+
+    The heap's figures are those of the largest heap of the task's processes, `heaps` how many
+    report one; `heap_absent` says why none does. `heap_peak_bytes` is of the current attempt.
     """
 
     id: str
@@ -209,6 +252,11 @@ class Row(Struct, frozen=True, kw_only=True):
     processes: int | None = None
     heap_used_bytes: int | None = None
     heap_limit_bytes: int | None = None
+    external_bytes: int | None = None
+    heap_peak_bytes: int | None = None
+    heaps: int = 0
+    heap_absent: str | None = None
+    preset: str = ""
     output_bytes: int = 0
     timeout_s: float | None = None
     grace_s: float = DEFAULT_GRACE_S
@@ -276,6 +324,7 @@ class AttemptRecord(Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     signal: int | None = None
     peak_bytes: int | None = None
+    heap_peak_bytes: int | None = None
     cap_bytes: int | None = None
     cap_means: CapMeans | None = None
     verdict: VerdictKind | None = None
@@ -290,7 +339,151 @@ class Detail(Struct, frozen=True, kw_only=True):
     attempts: tuple[AttemptRecord, ...] = ()
     events: tuple[Event, ...] = ()
     processes: tuple[ProcessSample, ...] = ()
+    heaps: tuple[ProcessHeap, ...] = ()
     env_names: tuple[str, ...] = ()
     output_path: str | None = None
     output_given_back: int = 0
     launch: tuple[str, ...] = ()
+
+
+class Collection(Struct, frozen=True, kw_only=True):
+    """What a garbage collection of one process did. `took_s` from the key to the answer, `pause_s`
+    of it the program stood still. `text` is the sentence for the operator; when nothing came back
+    it says why. `error` is set instead of figures when it could not be done."""
+
+    task_id: str
+    attempt: int
+    pid: int
+    runtime: str
+    text: str
+    flavour: str = ""
+    took_s: float = 0
+    pause_s: float = 0
+    heap_before: int | None = None
+    heap_after: int | None = None
+    rss_before: int | None = None
+    rss_after: int | None = None
+    error: str | None = None
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """A heap snapshot on disk. `format`: `v8` or `python`. `extra_bytes` is how much the process
+    grew while it wrote. `why`: operator or hunt."""
+
+    id: int
+    task_id: str
+    attempt: int
+    name: str
+    pid: int
+    runtime: str
+    version: str
+    format: str
+    at: float
+    path: str
+    bytes: int
+    seconds: float
+    pause_s: float | None = None
+    heap_bytes: int | None = None
+    rss_bytes: int | None = None
+    extra_bytes: int | None = None
+    why: str = "operator"
+
+
+class SnapshotPlan(Struct, frozen=True, kw_only=True):
+    """What a snapshot of this process would take, and whether there is room for it.
+
+    `verdict`: `fits`; `raise`: fits when the cap is raised to `raise_to_bytes` while it is written;
+    `ask`: there is room beside the estimate's uncertainty only: the operator may insist; `refused`.
+    `basis` says what the estimate rests on. `text` is the sentence for the operator, `reasons` the
+    arithmetic, a line each. The room is None where nothing bounds it.
+    """
+
+    task_id: str
+    attempt: int
+    name: str
+    pid: int
+    runtime: str
+    verdict: str
+    text: str
+    basis: str
+    heap_bytes: int | None = None
+    seconds: float | None = None
+    extra_bytes: int | None = None
+    file_bytes: int | None = None
+    cap_room_bytes: int | None = None
+    host_room_bytes: int | None = None
+    disk_room_bytes: int | None = None
+    raise_to_bytes: int | None = None
+    directory: str = ""
+    reasons: tuple[str, ...] = ()
+
+
+class Activity(Struct, frozen=True, kw_only=True):
+    """Long work that heaptui does now. `kind`: gc, snapshot, hunt. `fraction` 0 to 1 where it is
+    known; `expected_s` the estimate of the whole. One that is not `cancellable` says so in `text`.
+    """
+
+    id: str
+    kind: str
+    text: str
+    began_at: float
+    task_id: str | None = None
+    name: str = ""
+    expected_s: float | None = None
+    fraction: float | None = None
+    cancellable: bool = False
+
+
+class Grower(Struct, frozen=True, kw_only=True):
+    """A class of objects that a leak hunt saw grow."""
+
+    name: str
+    bytes_per_min: float
+    bytes: int
+    count: int
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """How a leak hunt ended. `text` is the finding in words. `growers` the classes, worst first;
+    `path` the shortest retainer path that the new objects share, from the root; `holder` the
+    variable or property that holds them, `function`, `file` and `line` where it lives. `before` and
+    `after` are the ids of the two snapshots. `cut_short` says why it ended early, if it did."""
+
+    id: int
+    task_id: str
+    attempt: int
+    name: str
+    pid: int
+    at: float
+    seconds: float
+    text: str
+    growers: tuple[Grower, ...] = ()
+    path: tuple[str, ...] = ()
+    holder: str | None = None
+    function: str | None = None
+    file: str | None = None
+    line: int | None = None
+    before: int | None = None
+    after: int | None = None
+    cut_short: str | None = None
+
+
+class SelfPart(Struct, frozen=True):
+    """One figure of heaptui itself: now, and when it began; `unit`: bytes or count."""
+
+    name: str
+    now: int
+    at_start: int | None
+    unit: str = "count"
+    note: str = ""
+
+
+class SelfReport(Struct, frozen=True, kw_only=True):
+    """What the supervisor's own process consists of, and how that has moved since `since`."""
+
+    at: float
+    since: float
+    pid: int
+    parts: tuple[SelfPart, ...]
+    trend: tuple[tuple[float, int], ...] = ()
+    verdict: str = ""

@@ -16,7 +16,22 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from heaptui.model import Alert, AttemptRecord, Detail, Event, Host, Row, Series, TaskSpec
+from heaptui.model import (
+    Activity,
+    Alert,
+    AttemptRecord,
+    Collection,
+    Detail,
+    Event,
+    Finding,
+    Host,
+    Row,
+    SelfReport,
+    Series,
+    Snapshot,
+    SnapshotPlan,
+    TaskSpec,
+)
 
 VERSION = 1
 LINE_MAX = 8 << 20
@@ -131,6 +146,90 @@ class Leave(Struct, tag="leave", frozen=True):
     """End this supervisor and let the warden bring another when work is live. Answer: None."""
 
 
+class Collect(Struct, tag="gc", frozen=True, kw_only=True):
+    """Collect garbage in every heap of these tasks, or in that of `pid` alone. Answer:
+    `list[Collection]`, one for each process asked."""
+
+    tasks: list[str]
+    attempts: list[int] | None = None
+    pid: int | None = None
+
+
+class PlanSnapshot(Struct, tag="plan_snapshot", frozen=True, kw_only=True):
+    """What a snapshot would take. `pid` None: the process with the largest heap. `path` None: in
+    the state directory. Answer: `SnapshotPlan`."""
+
+    task: str
+    pid: int | None = None
+    path: str | None = None
+
+
+class TakeSnapshot(Struct, tag="snapshot", frozen=True, kw_only=True):
+    """Take one; answered when it is written. `raise_cap` allows the cap to be raised while it is
+    written, `insist` goes on where the plan says `ask`. Answer: `Snapshot`.
+
+    What a dialog planned is what is taken: with `attempt` the task must still be in it.
+    """
+
+    task: str
+    attempt: int | None = None
+    pid: int | None = None
+    path: str | None = None
+    raise_cap: bool = False
+    insist: bool = False
+
+
+class ListSnapshots(Struct, tag="snapshots", frozen=True):
+    """Answer: `list[Snapshot]`, newest first, of one task or of all."""
+
+    task: str | None = None
+
+
+class DeleteSnapshots(Struct, tag="delete_snapshots", frozen=True):
+    """Delete files and records. Answer: how many."""
+
+    ids: list[int]
+
+
+class Hunt(Struct, tag="hunt", frozen=True, kw_only=True):
+    """Hunt a leak: collect, snapshot, wait for `seconds` or until so many `requests` were seen,
+    collect, snapshot, compare. Answer: `Finding`, when it is over. One who hangs up does not stop
+    it: it is an activity, and its finding is kept."""
+
+    task: str
+    attempt: int | None = None
+    pid: int | None = None
+    seconds: float = 120.0
+    requests: int | None = None
+    raise_cap: bool = False
+
+
+class ListFindings(Struct, tag="findings", frozen=True):
+    """Answer: `list[Finding]`, newest first, of one task or of all."""
+
+    task: str | None = None
+
+
+class CancelActivity(Struct, tag="cancel", frozen=True):
+    """End an activity that can be cancelled. Answer: whether there was one."""
+
+    id: str
+
+
+class Raise(Struct, tag="raise", frozen=True, kw_only=True):
+    """A larger cap or heap limit for the next attempt. Refused with the arithmetic where the
+    machine does not have it. Answer: `list[Row]`."""
+
+    tasks: list[str]
+    attempts: list[int] | None = None
+    cap_bytes: int | None = None
+    heap_bytes: int | None = None
+
+
+class LookAtSelf(Struct, tag="self", frozen=True):
+    """Answer: `SelfReport`."""
+
+
 class Ping(Struct, tag="ping", frozen=True):
     """Answer: `Pong`."""
 
@@ -149,6 +248,16 @@ AnyCall = (
     | Watch
     | Settled
     | Leave
+    | Collect
+    | PlanSnapshot
+    | TakeSnapshot
+    | ListSnapshots
+    | DeleteSnapshots
+    | Hunt
+    | ListFindings
+    | CancelActivity
+    | Raise
+    | LookAtSelf
     | Ping
 )
 
@@ -178,6 +287,16 @@ CALLS: dict[type[Struct], Any] = {
     Watch: None,
     Settled: list[Row],
     Leave: None,
+    Collect: list[Collection],
+    PlanSnapshot: SnapshotPlan,
+    TakeSnapshot: Snapshot,
+    ListSnapshots: list[Snapshot],
+    DeleteSnapshots: int,
+    Hunt: Finding,
+    ListFindings: list[Finding],
+    CancelActivity: bool,
+    Raise: list[Row],
+    LookAtSelf: SelfReport,
     Ping: Pong,
 }
 """What each call is answered with."""
@@ -211,6 +330,7 @@ class Picture(Struct, tag="picture", frozen=True, kw_only=True):
     rows: list[Row]
     alerts: list[Alert]
     events: list[Event] = []
+    activities: list[Activity] = []
 
 
 class Change(Struct, tag="change", frozen=True, kw_only=True):
@@ -222,6 +342,7 @@ class Change(Struct, tag="change", frozen=True, kw_only=True):
     host: Host | None = None
     alerts: list[Alert] | None = None
     events: list[Event] = []
+    activities: list[Activity] | None = None
 
 
 class Bye(Struct, tag="bye", frozen=True):

@@ -19,7 +19,14 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from heaptui.model import CapMeans, HostSample, Identity, ProcessSample, TaskSample
+from heaptui.model import (
+    CapMeans,
+    HostSample,
+    Identity,
+    ProcessHeap,
+    ProcessSample,
+    TaskSample,
+)
 
 
 class LaunchSpec(Struct, frozen=True, kw_only=True):
@@ -71,13 +78,28 @@ class Started(Struct, tag="started", frozen=True, kw_only=True):
 
 
 class Sampled(Struct, tag="sample", frozen=True, kw_only=True):
-    """One pass over a node."""
+    """One pass over a node. `heaps` are those of every task that reported since the pass before;
+    `heapless` says, for a task whose reason changed, why none of its processes reports one."""
 
     node: str
     at: float
     host: HostSample | None
     tasks: list[TaskSample]
     output_bytes: dict[str, int] = {}
+    heaps: dict[str, tuple[ProcessHeap, ...]] = {}
+    heapless: dict[str, str] = {}
+
+
+class Working(Struct, tag="working", frozen=True, kw_only=True):
+    """Where a command in a worker is: `phase` as heap/wire.py names them, `written` bytes of its
+    file so far."""
+
+    task_id: str
+    attempt: int
+    pid: int
+    verb: str
+    phase: str
+    written: int = 0
 
 
 class Message(Struct, tag="message", frozen=True, kw_only=True):
@@ -136,7 +158,9 @@ class NodeDown(Struct, tag="node_down", frozen=True, kw_only=True):
     why: str
 
 
-EngineEvent = Queued | Placed | Started | Sampled | Message | Exited | Lost | NodeUp | NodeDown
+EngineEvent = (
+    Queued | Placed | Started | Sampled | Working | Message | Exited | Lost | NodeUp | NodeDown
+)
 
 
 class Node(Struct, frozen=True, kw_only=True):
@@ -177,8 +201,22 @@ class Engine(Protocol):
     async def command(
         self, task_id: str, verb: str, args: dict[str, Any], timeout_s: float
     ) -> dict[str, Any]:
-        """Asks something of the place where the task runs: `processes` -> {"processes": [...]},
-        `output` -> {"size": n, "given_back": n}. Raises NoSuchTask or UsageError (unknown verb)."""
+        """Asks something of the place where the task runs.
+
+        `processes` -> {"processes": [...]}
+        `output` -> {"size": n, "given_back": n}
+        `heaps` -> {"heaps": [...]}: asked anew of each process
+        `gc` {"pid": n} -> a heap.wire.Collected, as plain data
+        `snapshot` {"pid": n, "path": "..."} -> a heap.wire.Written, and "extra_bytes", how much
+        the process grew meanwhile; cannot be cancelled, only no longer waited for
+        `cap` {"cap_bytes": n} -> {"cap_bytes": n, "before": n}: changes the cap in force
+
+        Raises:
+            NoSuchTask: it does not run here.
+            UsageError: an unknown verb, or wrong arguments.
+            Refused: it cannot be done for this process; the reason is in it.
+            TimeoutError: no answer within `timeout_s`.
+        """
 
     def events(self) -> AsyncIterator[EngineEvent]:
         """The one stream. Consumed by one reader."""
@@ -198,6 +236,13 @@ class Engine(Protocol):
     async def expect(self, unended: int) -> None:
         """How many tasks the supervisor has yet to see through: while it is not 0, whatever keeps
         work alive here outlives this supervisor."""
+
+
+def heaps_of(answer: dict[str, Any]) -> list[ProcessHeap]:
+    """The typed form of the answer to the command `heaps`."""
+    import msgspec
+
+    return msgspec.convert(answer["heaps"], list[ProcessHeap])
 
 
 def processes_of(answer: dict[str, Any]) -> list[ProcessSample]:

@@ -26,6 +26,7 @@ from heaptui.engine.base import (
     Queued,
     Sampled,
     Started,
+    Working,
 )
 from heaptui.errors import HeaptuiError, StorageTrouble
 from heaptui.memory.own import own_rss, rss_of
@@ -253,7 +254,9 @@ class Supervisor:
                 case _:
                     self._about_task(event)
 
-    def _about_task(self, event: Queued | Placed | Started | Message | Exited | Lost) -> None:
+    def _about_task(
+        self, event: Queued | Placed | Started | Working | Message | Exited | Lost
+    ) -> None:
         task = self.ledger.get(event.task_id)
         if task is None or task.attempts != event.attempt or not task.state.live:
             # an older attempt, or an end that is stored already: nothing here depends on it

@@ -1,0 +1,1 @@
+"""Looking into a process: its heap's figures, its snapshots, and what a snapshot says."""

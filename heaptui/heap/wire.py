@@ -1,0 +1,160 @@
+"""What a worker and the engine say to each other: one JSON object a line, on a unix socket.
+
+The socket is named by `$HEAPTUI_SOCKET`. A worker says `hello` first; which attempt it belongs to
+is what it says *and* what its process is: a peer outside the attempt's process tree is let go.
+Any language can speak this; heaptui's own preloads for Node and Python are its first speakers.
+
+Bytes, milliseconds where a name ends in `_ms`, instants since the epoch. A worker may leave out
+what it does not know.
+
+    worker → engine    hello, heap, done, failed, phase
+    engine → worker    every, heap, gc, snapshot
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
+
+LINE_MAX = 64 << 10
+"""Bytes of the longest line either side accepts; who sends a longer one is let go."""
+
+SOCKET_VARIABLE = "HEAPTUI_SOCKET"
+
+
+class MainState(StrEnum):
+    """What the program's main thread did when the figures were taken."""
+
+    IDLE = "idle"
+    BUSY = "busy"
+    """It runs the program's code and has not come back to its loop; figures may be older."""
+    NATIVE = "native"
+    """It is inside a native call: nothing can be asked of the heap until that returns."""
+
+
+# --- worker → engine -----------------------------------------------------------------------------
+class Hello(Struct, tag="hello", tag_field="type", frozen=True, kw_only=True):
+    """First on every connection. `task` is $HEAPTUI_TASK, `<task id>.<attempt>`; `can` holds of gc,
+    snapshot what this process can do, `why` the reason for each that it cannot."""
+
+    v: int
+    task: str
+    pid: int
+    ppid: int
+    runtime: str
+    version: str
+    title: str = ""
+    can: tuple[str, ...] = ()
+    why: dict[str, str] = {}
+
+
+class Heap(Struct, tag="heap", tag_field="type", frozen=True, kw_only=True):
+    """The figures of one heap, `age_ms` old when they were sent; the answer to `heap` has its id.
+
+    For V8: `used` and `committed` of the whole heap, `limit` its real limit (old + 3 x semi),
+    `external` beside the heap (`array_buffers` of it in ArrayBuffers), `old` and `new` used in the
+    two generations. For Python: `used` in allocated blocks (small and large), `committed` held for
+    them, `blocks` how many small ones, `traced` what tracemalloc counts where it is on.
+    `gc_count` and `gc_ms` count since the process began, `loop_delay_ms` is the longest wait of
+    the event loop since the last report, `requests` counts HTTP requests begun or served.
+    """
+
+    at: float
+    id: int = 0
+    age_ms: float = 0
+    main: MainState = MainState.IDLE
+    used: int | None = None
+    committed: int | None = None
+    limit: int | None = None
+    external: int | None = None
+    array_buffers: int | None = None
+    old: int | None = None
+    new: int | None = None
+    rss: int | None = None
+    blocks: int | None = None
+    traced: int | None = None
+    gc_count: int | None = None
+    gc_ms: float | None = None
+    loop_delay_ms: float | None = None
+    requests: int | None = None
+
+
+class Collected(Struct, frozen=True, kw_only=True):
+    """What a collection did; `flavour` says how it was asked for."""
+
+    flavour: str
+    pause_ms: float
+    used_before: int | None = None
+    used_after: int | None = None
+    rss_before: int | None = None
+    rss_after: int | None = None
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """A snapshot stands whole at `path`. `pause_ms`: the program stood still so long."""
+
+    path: str
+    bytes: int
+    took_ms: float
+    pause_ms: float
+    used: int | None = None
+
+
+class Done(Struct, tag="done", tag_field="type", frozen=True, kw_only=True):
+    """Command `id` succeeded."""
+
+    id: int
+    collected: Collected | None = None
+    written: Written | None = None
+
+
+class Failed(Struct, tag="failed", tag_field="type", frozen=True, kw_only=True):
+    """Command `id` did not. `code`: disk, exists, unsupported, error."""
+
+    id: int
+    code: str
+    text: str
+
+
+class Phase(Struct, tag="phase", tag_field="type", frozen=True, kw_only=True):
+    """Where command `id` is: `waiting` for a native call to return, `collecting`, `writing`."""
+
+    id: int
+    name: str
+
+
+FromWorker = Hello | Heap | Done | Failed | Phase
+
+
+# --- engine → worker -----------------------------------------------------------------------------
+class Every(Struct, tag="every", tag_field="op", frozen=True):
+    """Send `heap` this often (before this comes: once a second)."""
+
+    ms: int
+
+
+class AskHeap(Struct, tag="heap", tag_field="op", frozen=True):
+    """Send `heap` now, with this id."""
+
+    id: int
+
+
+class Collect(Struct, tag="gc", tag_field="op", frozen=True):
+    id: int
+
+
+class Snap(Struct, tag="snapshot", tag_field="op", frozen=True):
+    """Write a snapshot to `path` (absolute): mode 0600, under a temporary name in the same
+    directory (`path` + `.part`), renamed when it is whole; never over a file that is there."""
+
+    id: int
+    path: str
+
+
+ToWorker = Every | AskHeap | Collect | Snap
+
+encode = msgspec.json.Encoder().encode
+decode_from_worker = msgspec.json.Decoder(FromWorker).decode
+decode_to_worker = msgspec.json.Decoder(ToWorker).decode
