@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: setup demo test lint unit bench soak screenshots clean
+.PHONY: setup demo test lint unit bench bench-heap soak screenshots clean
 
 setup: $(STAMP)
 
@@ -13,6 +13,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV) (once)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[node,heap,dev]'
+	@$(BIN)/python -m heaptui.heap.analysis.warm
 	@touch $@
 
 demo: setup
@@ -32,6 +33,9 @@ unit: setup
 
 bench: setup
 	$(BIN)/python -m tests.bench
+
+bench-heap: setup
+	$(BIN)/python -m tests.bench --heap
 
 soak: setup
 	$(BIN)/python -m tests.bench --soak

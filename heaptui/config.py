@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -85,6 +85,23 @@ class HistoryConfig(Struct, frozen=True, forbid_unknown_fields=True):
     keep_tasks: Annotated[int, Meta(ge=1)] = 20_000
 
 
+class HeapConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Looking into heaps. `preload`: Node and Python tasks report theirs. `raise_cap`: whether the
+    cap of a task may be raised while a snapshot is written that does not fit under it. `directory`
+    takes the snapshots (None: in the state directory), of which the latest `keep_snapshots` stay,
+    `keep` of them together at most."""
+
+    preload: bool = True
+    raise_cap: Literal["ask", "always", "never"] = "ask"
+    directory: str | None = None
+    keep_snapshots: Annotated[int, Meta(ge=1, le=100_000)] = 20
+    keep: str = "10G"
+
+    @property
+    def keep_bytes(self) -> int:
+        return parse_size(self.keep, "heap.keep")
+
+
 class AppConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """`theme`: auto (by the terminal), dark, light, ansi or a file; `ascii`: no glyphs beyond
     ASCII; `keys`: binding id
@@ -102,6 +119,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     limits: LimitsConfig = LimitsConfig()
     retry: RetryConfig = RetryConfig()
     history: HistoryConfig = HistoryConfig()
+    heap: HeapConfig = HeapConfig()
     app: AppConfig = AppConfig()
 
 
@@ -134,6 +152,18 @@ EXAMPLE = """\
 # keep_days = 30
 # keep_tasks = 20000
 
+[heap]
+# Node and Python tasks report their heaps, and can collect and snapshot them.
+# preload = true
+# A heap snapshot that does not fit under its task's cap: ask, always or never raise the cap while
+# it is written.
+# raise_cap = "ask"
+# Where snapshots go; they may hold secrets. Default: snapshots/ in the state directory.
+# directory = "/var/tmp/heaps"
+# The latest are kept, and together not more than this.
+# keep_snapshots = 20
+# keep = "10G"
+
 [app]
 # auto (by the terminal), dark, light, ansi, or the path of a theme file.
 # theme = "auto"
@@ -156,6 +186,11 @@ _FORMS = {
     "retry.backoff_max": 'a duration in quotes: "5m"',
     "history.keep_days": "a number of days above 0",
     "history.keep_tasks": "a whole number of tasks, 1 or more",
+    "heap.preload": "true or false",
+    "heap.raise_cap": '"ask", "always" or "never"',
+    "heap.directory": 'an absolute path in quotes: "/var/tmp/heaps"',
+    "heap.keep_snapshots": "a whole number of snapshots, 1 or more",
+    "heap.keep": 'a size in quotes: "10G"',
     "app.theme": 'a name or a path in quotes: "dark"',
     "app.ascii": "true or false",
     "app.keys": 'a table of binding ids and keys: "task.stop" = "ctrl+k"',
@@ -244,6 +279,7 @@ def _check_texts(config: Config, source: str) -> None:
         lambda: config.limits.output_bytes,
         lambda: config.retry.backoff_s,
         lambda: config.retry.backoff_max_s,
+        lambda: config.heap.keep_bytes,
     )
     for read in readers:
         try:
@@ -255,6 +291,12 @@ def _check_texts(config: Config, source: str) -> None:
             f"{source}: retry.backoff_max {config.retry.backoff_max} is shorter than "
             f"retry.backoff {config.retry.backoff}.",
             "Raise the one or lower the other.",
+        )
+    directory = config.heap.directory
+    if directory is not None and not directory.startswith("/"):
+        raise UsageError(
+            f"{source}, heap.directory: {directory[:80]!r} is not an absolute path.",
+            f"It takes {_form('heap.directory')}.",
         )
 
 

@@ -9,6 +9,7 @@ Exit codes of the command line (an interface: they do not change between release
     4  no supervisor answers
     5  refused: the request or the state directory cannot be served as it is
     6  the state directory cannot be read or written
+    7  a file cannot be read as what it should be
 
 `heaptui run --wait` exits with the task's own code, or 128 + n when signal n ended it.
 """
@@ -69,8 +70,23 @@ class StorageTrouble(HeaptuiError):
     kind = "storage"
 
 
+class Unreadable(HeaptuiError):
+    """A file that is not what it should be: missing, cut off, damaged, of another format."""
+
+    exit_code = 7
+    kind = "unreadable"
+
+
 FAMILY: dict[str, type[HeaptuiError]] = {
     cls.kind: cls
-    for cls in (HeaptuiError, UsageError, NoSuchTask, Unreachable, Refused, StorageTrouble)
+    for cls in (
+        HeaptuiError,
+        UsageError,
+        NoSuchTask,
+        Unreachable,
+        Refused,
+        StorageTrouble,
+        Unreadable,
+    )
 }
 """By `kind`, so that an error crosses the wire and is raised again as what it was."""

@@ -420,8 +420,7 @@ class SnapshotPlan(Struct, frozen=True, kw_only=True):
 
 class Activity(Struct, frozen=True, kw_only=True):
     """Long work that heaptui does now. `kind`: gc, snapshot, hunt. `fraction` 0 to 1 where it is
-    known; `expected_s` the estimate of the whole. One that is not `cancellable` says so in `text`.
-    """
+    known; `expected_s` the estimate of the whole. `text` leaves it to `cancellable` to say that."""
 
     id: str
     kind: str

@@ -74,9 +74,15 @@ class StateDir:
         """What the app remembers between runs: order, theme, the launch dialog's last values."""
         return self.root / "app.json"
 
+    @property
+    def runtimes(self) -> Path:
+        """What runtimes answered about themselves, so that each is asked once."""
+        return self.root / "runtimes.json"
+
     def socket(self, name: str) -> Path:
-        """`supervisor` or `warden`: in the state directory, or, where that path is too long, in
-        the user's own 0700 directory under /tmp, keyed by the state directory's real path."""
+        """`supervisor`, `warden` or `worker`: in the state directory, or, where that path is too
+        long, in the user's own 0700 directory under /tmp, keyed by the state directory's real
+        path."""
         here = self.root / f"{name}.sock"
         if len(os.fsencode(here)) <= SOCKET_PATH_MAX:
             return here
@@ -110,7 +116,7 @@ class StateDir:
             root = root.resolve()
             prepared = StateDir(root)
             private(root / "tasks")
-            for name in ("supervisor", "warden"):
+            for name in ("supervisor", "warden", "worker"):
                 private(prepared.socket(name).parent)
             with tempfile.TemporaryFile(dir=root):
                 pass

@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import socket
-import stat
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from heaptui import __version__, protocol
-from heaptui.errors import HeaptuiError, Refused, StorageTrouble
+from heaptui.errors import HeaptuiError
+from heaptui.listening import bind_privately
 from heaptui.paths import StateDir
 from heaptui.peer import TooLong, lines, peer_uid
 from heaptui.protocol import Bye, Call, Pong, Reply, encode
@@ -47,29 +45,6 @@ def take_lock(state: StateDir) -> int | None:
     return handle
 
 
-def free_place(path: Path, uid: int) -> None:
-    """Removes the socket that a supervisor which is gone left behind; the caller holds the lock.
-
-    Raises:
-        Refused: something else stands there, or it is not of user `uid`.
-    """
-    try:
-        status = path.lstat()
-    except FileNotFoundError:
-        return
-    if status.st_uid != uid:
-        raise Refused(
-            f"The socket {path} belongs to another user (uid {status.st_uid}).",
-            "Name a state directory of your own with --state DIR or HEAPTUI_STATE.",
-        )
-    if not stat.S_ISSOCK(status.st_mode):
-        raise Refused(
-            f"{path} is in the way: it is not a socket.",
-            "Move it elsewhere, or name another state directory with --state DIR.",
-        )
-    path.unlink()
-
-
 class Server:
     """Answers on the state directory's socket while `serving`."""
 
@@ -88,22 +63,11 @@ class Server:
 
         Raises:
             Refused: the socket belongs to somebody else.
+            StorageTrouble: it cannot be made.
         """
         path = self._supervisor.state.socket("supervisor")
-        free_place(path, os.getuid())
-        bound = socket.socket(socket.AF_UNIX)
-        try:
-            bound.bind(os.fspath(path))
-            # before it listens nobody can connect; a umask would be the whole process's
-            path.chmod(0o600)
-            listener = await asyncio.start_unix_server(self._accepted, sock=bound)
-        except OSError as error:
-            bound.close()
-            raise StorageTrouble(
-                f"The socket {path} cannot be made: {error.strerror or error}.",
-                "Free space there or mend its permissions, or name another state directory with "
-                "--state DIR.",
-            ) from error
+        bound = bind_privately(path)
+        listener = await asyncio.start_unix_server(self._accepted, sock=bound)
         try:
             yield
         finally:
@@ -211,6 +175,43 @@ class Server:
                 return await operations.settled(supervisor, tasks)
             case protocol.Watch() | protocol.Leave():
                 return None
+            case _:
+                return await self._look_inside(call)
+
+    async def _look_inside(self, call: protocol.AnyCall) -> Any:
+        """The calls about heaps, and about heaptui itself."""
+        # what only these need is imported when the first one comes
+        from heaptui.supervisor import (
+            collecting,
+            hunting,
+            looking_at_self,
+            raising,
+            snapshot_shelf,
+            snapshots,
+        )
+
+        supervisor = self._supervisor
+        match call:
+            case protocol.Collect():
+                return await collecting.collect(supervisor, call)
+            case protocol.PlanSnapshot():
+                return await snapshots.plan(supervisor, call)
+            case protocol.TakeSnapshot():
+                return await snapshots.take(supervisor, call)
+            case protocol.ListSnapshots(task):
+                return await snapshot_shelf.listed(supervisor, task)
+            case protocol.DeleteSnapshots(ids):
+                return await snapshot_shelf.delete(supervisor, ids)
+            case protocol.Hunt():
+                return await hunting.hunt(supervisor, call)
+            case protocol.ListFindings():
+                return await hunting.findings(supervisor, call)
+            case protocol.CancelActivity(activity):
+                return supervisor.activities.cancel(activity)
+            case protocol.Raise():
+                return await raising.raise_limits(supervisor, call)
+            case protocol.LookAtSelf():
+                return looking_at_self.look(supervisor)
 
     def _pong(self) -> Pong:
         supervisor = self._supervisor

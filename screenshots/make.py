@@ -2,10 +2,10 @@
 
     python screenshots/make.py [DIRECTORY]
 
-The long-running part of the demo's workload starts first; the burst of small tasks and the one that
-fails follow when the charts have something to show, so that one picture holds every state. Takes
-about four minutes, because the processes do. Everything lives in a temporary state directory, and
-is ended and removed with it.
+First a task that leaks, for the pictures of heaps. Then the long-running part of the demo's
+workload starts; the burst of small tasks and the one that fails follow when the charts have
+something to show, so that one picture holds every state. Takes about five minutes, because the
+processes do. Everything lives in a temporary state directory, and is ended and removed with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ import psutil
 from heaptui.cli.demo.command import PROGRAMS, workload
 from heaptui.cli.starting import ensure_served
 from heaptui.client import Client, Operator, Update
-from heaptui.model import Row, State
+from heaptui.model import Activity, Kind, Limits, Row, Snapshot, State, TaskSpec
 from heaptui.paths import StateDir
 from heaptui.protocol import Change, Picture
 from heaptui.tui import early
@@ -45,6 +45,30 @@ GROWN_BYTES = 300 * MIB
 """Of the growing task, when the burst begins: beyond half its cap, and some minutes of chart."""
 WITHIN_S = 400.0
 LARGEST_BYTES = 300_000
+
+SHOWN_ROOT = "/srv/agents/team-three/web-3-a/on/a/disk/of/its/own"
+"""What stands in the pictures for the temporary directory, cut to its length: columns stay."""
+LEAKING = "support-bot"
+LEAK = """\
+const loggers = { queue: [] };
+
+class TelemetryEvent {
+  constructor(n) { this.request = { id: n, body: JSON.stringify(Array(2500).fill(n)) }; }
+}
+
+const page = (n) => JSON.stringify(Array(20000).fill(n));
+const cache = new Map(Array.from({ length: 400 }, (_, n) => [n, page(n)]));
+
+function record(n) {
+  loggers.queue.push(new TelemetryEvent(n));
+  cache.get(n % 400);
+}
+
+let n = 0;
+setInterval(() => { for (let k = 0; k < 4; k += 1) record(n++); }, 50);
+"""
+"""A leak as they are found: a queue at a module's top that nobody empties."""
+HUNT_S = "30s"
 
 WIDE, NARROW = (120, 40), (80, 24)
 
@@ -74,12 +98,16 @@ class OnHost:
 class Studio:
     """One directory of pictures; nothing of this machine gets into them."""
 
-    def __init__(self, directory: Path, unwanted: tuple[str, ...]) -> None:
+    def __init__(self, directory: Path, unwanted: tuple[str, ...], root: Path) -> None:
         self._directory = directory
         self._unwanted = unwanted
+        self._root = str(root)
 
     def keep(self, name: str, svg: str) -> None:
         """Writes a picture, unless it names this machine or is too large."""
+        # a path that a column cut short is replaced as well
+        for end in range(len(self._root), len("/tmp") - 1, -1):
+            svg = svg.replace(self._root[:end], SHOWN_ROOT[:end])
         shown = _words(svg)
         for text in self._unwanted:
             if text in shown:
@@ -181,6 +209,57 @@ async def _take(studio: Studio, client: Client) -> None:
         studio.keep("launch-80.svg", await _showing(pilot, "Launch a task", "runs node agent.js"))
 
 
+async def _take_heaps(studio: Studio, client: Client, root: Path) -> None:
+    """A task that leaks: its snapshot's dialog, the hunt, what it found, and the two files read."""
+    program = root / "home" / "shop" / "loggers.js"
+    program.write_text(LEAK)
+    spec = TaskSpec(
+        argv=(str(program),),
+        cwd=str(program.parent),
+        name=LEAKING,
+        kind=Kind.NODE,
+        limits=Limits(cap_bytes=2 << 30),
+    )
+    await client.submit([spec], dict(os.environ))
+    async with _screen(client, NARROW) as pilot:
+        await _until(lambda: _has_heap(pilot.app.board.rows.values()), "the heap's figures")
+        await pilot.press("s")
+        studio.keep("snapshot-80.svg", await _showing(pilot, f"Snapshot of {LEAKING}?", "take it"))
+    async with _screen(client, WIDE) as pilot:
+        await _until(lambda: _has_heap(pilot.app.board.rows.values()), "the heap's figures")
+        await pilot.press("L")
+        await _showing(pilot, "hunt", "change the wait")
+        await pilot.press("w", "backspace", "backspace", *HUNT_S, "enter", "h")
+        await _until(lambda: _half_done(pilot.app.board.activities), "half of the hunt's wait")
+        studio.keep("heap-120.svg", await _showing(pilot, "esc", "outside"))
+        studio.keep("hunt-120.svg", await _showing(pilot, "In words:", "what holds it", "took"))
+        await _read(studio, pilot, await client.snapshots())
+    ids = [row.id for row in await client.tasks()]
+    await client.stop(ids, now=True)
+    await client.settled(ids)
+    await client.forget(ids)
+
+
+async def _read(studio: Studio, pilot: Any, snapshots: list[Snapshot]) -> None:
+    """The two files of the hunt: how they differ, what the second holds, and who holds that."""
+    from heaptui.tui.snapshot import open_snapshot
+
+    second, first = snapshots[:2]
+    paths = [Path(first.path), Path(second.path)]
+    open_snapshot(pilot.app, paths, f"{LEAKING} before and after")
+    studio.keep("diff-120.svg", await _showing(pilot, "classes that differ", "TelemetryEvent"))
+    open_snapshot(pilot.app, paths[1:], LEAKING)
+    studio.keep("summary-120.svg", await _showing(pilot, "RETAINED", "TelemetryEvent"))
+
+
+def _has_heap(rows: Iterable[Row]) -> bool:
+    return any(row.name == LEAKING and row.heap_used_bytes for row in rows)
+
+
+def _half_done(activities: Iterable[Activity]) -> bool:
+    return any(each.kind == "hunt" and (each.fraction or 0) > 0.5 for each in activities)
+
+
 def _grown(rows: list[Row]) -> bool:
     return any(row.name == GROWING and (row.memory_bytes or 0) >= GROWN_BYTES for row in rows)
 
@@ -191,10 +270,11 @@ def _every_state(rows: list[Row]) -> bool:
     return failed and {State.DONE, State.RUNNING, State.QUEUED} <= set(small)
 
 
-async def _studio(studio: Studio, state: StateDir) -> None:
+async def _studio(studio: Studio, state: StateDir, root: Path) -> None:
     async with Client(state, "screenshots") as client:
         warden = (await client.ping()).warden_pid
         try:
+            await _take_heaps(studio, client, root)
             await _take(studio, client)
         finally:
             rows = await client.tasks()
@@ -229,7 +309,7 @@ def main() -> None:
     with _temporary_home() as root:
         state = StateDir(root / "state").prepare()
         ensure_served(state)
-        asyncio.run(_studio(Studio(directory, unwanted), state))
+        asyncio.run(_studio(Studio(directory, unwanted, root), state, root))
 
 
 if __name__ == "__main__":

@@ -24,10 +24,17 @@ def register(cli: click.Group) -> None:
     """Puts every command into the group."""
     from heaptui.cli.demo.command import demo
     from heaptui.cli.doctor import doctor
+    from heaptui.cli.heap import heap
+    from heaptui.cli.heaps import collect, snapshot, snapshots
+    from heaptui.cli.hunting import findings, hunt
+    from heaptui.cli.inspecting import inspect
+    from heaptui.cli.presets import presets
+    from heaptui.cli.raising import raise_
 
     commands = (
         run, ps, show, logs, stop, kill, retry, forget, dispatch, history, doctor, serve,
-        demo, config,
+        demo, config, inspect,
+        presets, raise_, hunt, findings, collect, snapshot, snapshots, heap,
     )  # fmt: skip
     for command in commands:
         cli.add_command(command)

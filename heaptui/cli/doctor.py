@@ -33,11 +33,16 @@ class Finding(Struct, frozen=True, kw_only=True):
 @click.command()
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @click.option("--mend-store", is_flag=True, help="Copy what is readable of a damaged database.")
+@click.option("--self", "own", is_flag=True, help="Say what the supervisor itself consists of.")
 @click.pass_obj
-def doctor(context: Context, json_: bool, mend_store: bool) -> int:
+def doctor(context: Context, json_: bool, mend_store: bool, own: bool) -> int:
     """Say what this machine offers, and how to get more of it."""
     if mend_store:
         return _mend(context)
+    if own:
+        from heaptui.cli.own_figures import put_own_figures
+
+        return put_own_figures(context, json_=json_)
     findings = examine(context)
     if json_:
         listing.put_json(findings)

@@ -12,9 +12,11 @@ import msgspec
 
 from heaptui import units
 from heaptui.cli.tables import Column, put_table
-from heaptui.model import AttemptRecord, Detail, Row, State
+from heaptui.model import AttemptRecord, Detail, ProcessHeap, Row, State
 from heaptui.output import printable
 
+_HEAP = Column("HEAP", right=True, leaves=6)
+"""Shown where any task reports one."""
 _TASK_COLUMNS = (
     Column("ID"),
     Column("NAME", least=10),
@@ -24,6 +26,7 @@ _TASK_COLUMNS = (
     Column("MEMORY", right=True),
     Column("PEAK", right=True, leaves=4),
     Column("CAP", right=True),
+    _HEAP,
     Column("+/MIN", right=True, leaves=2),
     Column("AGE", right=True),
     Column("WHY", least=12, leaves=5),
@@ -75,9 +78,10 @@ def put_rows(rows: Sequence[Row], *, everything: bool) -> None:
         hint = "" if everything else " (`heaptui ps --all` lists ended ones)"
         print(f"no tasks{hint}", file=sys.stderr)
         return
-    now = time.time()
+    now, heaps = time.time(), any(row.heap_used_bytes for row in rows)
+    columns = [column for column in _TASK_COLUMNS if heaps or column is not _HEAP]
     put_table(
-        _TASK_COLUMNS,
+        columns,
         [
             (
                 row.id,
@@ -88,6 +92,7 @@ def put_rows(rows: Sequence[Row], *, everything: bool) -> None:
                 units.size(row.memory_bytes),
                 units.size(row.peak_bytes),
                 units.short_size(row.cap_bytes) + ("*" if row.cap_source == "share" else ""),
+                *([units.size(row.heap_used_bytes)] if heaps else []),
                 units.growth(row.growth_bytes_per_min),
                 units.duration(age(row, now)),
                 clean(row.reason or row.wait_reason or "", 60),
@@ -153,6 +158,8 @@ def put_detail(detail: Detail) -> None:
         ("directory", clean(row.cwd, 400)),
         ("limits", ", ".join(limit)),
         ("memory", _memory(row)),
+        *(("heap", _heap(heap)) for heap in detail.heaps),
+        *([("heap", clean(row.heap_absent, 200))] if row.heap_absent else []),
         ("created", _when(row.created_at)),
         ("started", _when(row.started_at)),
         ("ended", _when(row.ended_at)),
@@ -193,6 +200,22 @@ def _memory(row: Row) -> str:
         f"peak {units.size(row.peak_bytes)}, {units.growth(row.growth_bytes_per_min)} a minute, "
         f"cap in {units.duration(row.to_cap_s)}, processes {row.processes}"
     )
+
+
+def _heap(heap: ProcessHeap) -> str:
+    """One process's, as it reported it."""
+    parts = [
+        f"{heap.pid}: {units.size(heap.used_bytes)} of {units.size(heap.limit_bytes)} used",
+        f"committed {units.size(heap.committed_bytes)}",
+        f"external {units.size(heap.external_bytes)}",
+        clean(f"{heap.runtime} {heap.version.lstrip('v')}", 40),
+    ]
+    if heap.gc_count is not None:
+        took = f" in {heap.gc_s:.1f} s" if heap.gc_s is not None else ""
+        parts.append(f"{units.count(heap.gc_count)} collections{took}")
+    if heap.main != "idle":
+        parts.append(f"main thread {clean(heap.main, 20)}")
+    return ", ".join(parts)
 
 
 def _exit(row: Row) -> str:

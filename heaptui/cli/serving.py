@@ -50,6 +50,7 @@ async def serve(
         HeaptuiError: the store or the warden cannot be opened.
     """
     from heaptui.engine.local import LocalEngine
+    from heaptui.runtime.presets import directory
     from heaptui.server import Server, take_lock
     from heaptui.store.store import Store
     from heaptui.supervisor.loop import Supervisor
@@ -69,7 +70,12 @@ async def serve(
             await engine.open()
             stack.push_async_callback(engine.close)
             supervisor = Supervisor(
-                state=state, store=store, engine=engine, config=config, supervisor_id=supervisor_id
+                state=state,
+                store=store,
+                engine=engine,
+                config=config,
+                supervisor_id=supervisor_id,
+                own_presets=directory(config_path),
             )
             await supervisor.recover()
             server = Server(supervisor, embedded=embedded)

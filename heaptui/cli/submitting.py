@@ -30,6 +30,17 @@ _OF_THE_COMMAND = frozenset(("task_file", "wait", "json_", "command"))
 )
 @click.option("--cap", help="Hard limit of memory for the whole tree: 300M, 2G.")
 @click.option("--heap", help="V8 heap limit, for Node.")
+@click.option("--preset", default="", help="V8 limits and flags by name: see `heaptui presets`.")
+@click.option("--no-preload", is_flag=True, help="Do not look into the heaps from inside.")
+@click.option(
+    "--tracemalloc",
+    type=click.IntRange(1),
+    is_flag=False,
+    flag_value=1,
+    default=None,
+    metavar="[FRAMES]",
+    help="Python: remember where memory was allocated (several times the CPU). Default 1 frame.",
+)
 @click.option("--timeout", help="Stop it after this long: 90s, 20m.")
 @click.option("--grace", help="Between TERM and kill. Default 10s.")
 @click.option("--output-limit", help="How much output is kept per attempt. Default 64M.")
@@ -65,6 +76,9 @@ def run(
     kind: str | None,
     cap: str | None,
     heap: str | None,
+    preset: str,
+    no_preload: bool,
+    tracemalloc: int | None,
     timeout: str | None,
     grace: str | None,
     output_limit: str | None,
@@ -129,6 +143,9 @@ def run(
             retries=config.retry.retries if retries is None else retries,
             env=dict(_variable(text) for text in variables),
             clean_env=clean_env,
+            preset=preset,
+            preload=not no_preload,
+            tracemalloc=tracemalloc or 0,
         )
         specs = repeated(spec, count)
     return _submit(context, specs, wait=wait, json_=json_)

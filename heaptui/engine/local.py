@@ -11,12 +11,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
-import msgspec
-
 from heaptui.engine import plan as plans
 from heaptui.engine import reports
 from heaptui.engine.base import EngineEvent, Known, LaunchSpec, Node, NodeUp, Sampled, Started
-from heaptui.engine.outputs import Length, bound, bound_all, lengths
+from heaptui.engine.capping import put_back
+from heaptui.engine.commands import Surroundings, obey
+from heaptui.engine.heapless import Heapless
+from heaptui.engine.outputs import Length, bound, bound_all
 from heaptui.engine.plan import RunPlan
 from heaptui.engine.run import Run, see_through
 from heaptui.engine.stream import EventStream
@@ -28,13 +29,15 @@ from heaptui.engine.warden_link import (
     WardenState,
     spawn_order,
 )
-from heaptui.errors import HeaptuiError, NoSuchTask, UsageError
+from heaptui.engine.workers import Workers
+from heaptui.errors import HeaptuiError, NoSuchTask
 from heaptui.memory.cgroups import Group, Groups, delegated_scope_argv, probe
 from heaptui.memory.descriptors import raise_fd_limit
 from heaptui.memory.host import HostMeter
 from heaptui.memory.identity import boot_id
 from heaptui.memory.own import rss_of
 from heaptui.memory.sampler import Sampler
+from heaptui.memory.table import this_machine
 from heaptui.model import CapMeans, Identity
 from heaptui.paths import StateDir
 
@@ -70,12 +73,15 @@ class LocalEngine:
         self._node = socket.gethostname() or "localhost"
         self._link = WardenLink(state, supervisor_id, serve_argv)
         self._stream = EventStream()
-        self._sampler = Sampler()
+        self._table = this_machine()
+        self._sampler = Sampler(self._table)
         self._meter = HostMeter()
         self._groups: Groups
         self._nodes: list[Node] = []
         self._known: list[Known] = []
         self._runs: dict[str, Run] = {}
+        self._workers = Workers(state.socket("worker"), self._runs, self._table, clock)
+        self._heapless = Heapless(self._table, state.runtimes)
         self._lives: dict[Run, asyncio.Task[None]] = {}
         self._spawns: dict[tuple[str, int], bytes] = {}
         self._unacknowledged: set[tuple[str, int]] = set()
@@ -97,6 +103,7 @@ class LocalEngine:
         state = await self._link.connect()
         if self._link.wrap:
             self._groups = await asyncio.to_thread(self._find_groups, key, state.warden)
+        self._workers.open()
         self._nodes = [self._describe()]
         self._known = [
             *(Known(task_id=one.task, attempt=one.attempt, live=True) for one in state.live),
@@ -108,6 +115,8 @@ class LocalEngine:
             ("warden", self._keep_listening()),
             ("outputs", self._bounding()),
             ("sampling", self._sampling()),
+            ("workers", self._workers.listen()),
+            ("workers' pace", self._workers.keep_pace()),
         ):
             self._parts.append(self._begin(part, name))
 
@@ -116,6 +125,8 @@ class LocalEngine:
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
+        self._workers.close()
+        await self._heapless.close()
         for run in self._lives:
             run.let_go()
         self._lives.clear()
@@ -158,14 +169,8 @@ class LocalEngine:
         run = self._runs.get(task_id)
         if run is None:
             raise NoSuchTask(f"Task {task_id} does not run here.")
-        if verb not in ("processes", "output"):
-            raise UsageError(f"This engine does not know {verb!r}.", "It knows processes, output.")
-        if args:
-            raise UsageError(f"{verb!r} takes no arguments.")
-        if verb == "processes":
-            return {"processes": msgspec.to_builtins(self._sampler.processes(task_id))}
-        async with asyncio.timeout(timeout_s):
-            return await asyncio.to_thread(lengths, run.plan)
+        around = Surroundings(run, self._workers, self._stream.put, self._heapless.reason)
+        return await obey(around, verb, args, timeout_s)
 
     def events(self) -> AsyncIterator[EngineEvent]:
         return self._stream.read()
@@ -305,10 +310,13 @@ class LocalEngine:
         self._lives[run] = self._begin(self._life(run), f"run {run.plan.task_id}")
 
     async def _life(self, run: Run) -> None:
-        left = await see_through(run)
+        # only one that an earlier engine left behind is raised before its life is watched
+        inherited = [put_back(run)] if run.plan.raised_from is not None else []
+        left = await see_through(run, *inherited)
         ended = run.ended
         assert ended is not None  # whoever says that the leader is gone says how
         task_id = run.plan.task_id
+        self._workers.forget(run)
         if self._runs.get(task_id) is run:
             del self._runs[task_id]
             self._sampler.forget(task_id)
@@ -338,12 +346,17 @@ class LocalEngine:
         while True:
             await self._sampler.read_ahead()
             now = self._clock()
+            tasks = self._sampler.sample(now)
             sampled = Sampled(
                 node=self._node,
                 at=now,
                 host=self._meter.sample(now),
-                tasks=self._sampler.sample(now),
+                tasks=tasks,
                 output_bytes={task_id: one.written for task_id, one in self._lengths.items()},
+                heaps=self._workers.news(),
+                heapless=self._heapless.changed(
+                    self._runs.values(), self._workers.reporting(), time.monotonic()
+                ),
             )
             self._stream.put(sampled)
             await asyncio.sleep(1.5 - self._clock() % 1)

@@ -11,12 +11,26 @@ from msgspec import Struct
 
 from heaptui.engine.base import LaunchSpec
 from heaptui.memory.cgroups import Group
-from heaptui.model import DEFAULT_OUTPUT_BYTES, CapMeans
+from heaptui.model import DEFAULT_OUTPUT_BYTES, CapMeans, Identity
+
+
+class Writing(Struct, frozen=True):
+    """A snapshot that a process of the attempt was told to write. `left_at`: since then nobody is
+    connected who would hear of its end; the process may go on with it all the same."""
+
+    identity: Identity
+    path: str
+    left_at: float | None = None
 
 
 class RunPlan(Struct, frozen=True, kw_only=True):
     """`cap_hit` is the evidence when the cap ended it: written before anything is killed for it, so
-    that whoever learns of the end knows why."""
+    that whoever learns of the end knows why.
+
+    `cap_bytes` is the cap in force. `raised_from` is the one that it was launched with while it is
+    raised for something that passes: the next engine puts it back. `writing` are the snapshots that
+    have not ended: until then nothing may be put back. `data_floor_bytes` as in LaunchSpec.
+    """
 
     task_id: str
     attempt: int
@@ -25,6 +39,9 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     cap_bytes: int | None
     means: CapMeans | None
     cap_hit: str | None = None
+    data_floor_bytes: int | None = None
+    raised_from: int | None = None
+    writing: tuple[Writing, ...] = ()
 
 
 def plan_file(output: Path) -> Path:
@@ -62,7 +79,15 @@ def plan_of(spec: LaunchSpec, attempt: int, group: Group | None) -> RunPlan:
         output_bytes=spec.output_bytes,
         cap_bytes=spec.cap_bytes,
         means=_means(spec, group),
+        data_floor_bytes=spec.data_floor_bytes,
     )
+
+
+def data_limit(plan: RunPlan, cap_bytes: int | None) -> int | None:
+    """The RLIMIT_DATA that holds this cap; None where it is not held by one."""
+    if plan.means is not CapMeans.RLIMIT or not cap_bytes or plan.data_floor_bytes is None:
+        return None
+    return max(cap_bytes, plan.data_floor_bytes)
 
 
 def guessed(task_id: str, attempt: int, output: Path, group: Group | None) -> RunPlan:

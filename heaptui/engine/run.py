@@ -7,16 +7,18 @@ of the tree is ended; only then is the attempt said to have exited.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
 from heaptui import units
 from heaptui.engine import plan as plans
 from heaptui.engine.ending import ask, gone, kill
-from heaptui.engine.plan import RunPlan
+from heaptui.engine.plan import RunPlan, Writing
 from heaptui.engine.warden_link import RunEnded
 from heaptui.memory.cgroups import Group
 from heaptui.memory.identity import identify
@@ -40,7 +42,8 @@ class Run:
 
     `followed`: the sampler follows this attempt's tree. `begun`: its command was executed, or never
     will be. `wanted`: somebody wants it ended; `overdue`: asking is over, it is to be killed. `say`
-    takes what belongs into its history: itself, a kind and the text.
+    takes what belongs into its history: itself, a kind and the text. `capping` is held by whoever
+    changes the cap, and `cap_decided` says that somebody did since this engine watches.
     """
 
     plan: RunPlan
@@ -51,11 +54,13 @@ class Run:
     identity: Identity | None = None
     stopped: bool = False
     asked: bool = False
+    cap_decided: bool = False
     ended: RunEnded | None = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     wanted: asyncio.Event = field(default_factory=asyncio.Event)
     overdue: asyncio.Event = field(default_factory=asyncio.Event)
     leader_gone: asyncio.Event = field(default_factory=asyncio.Event)
+    capping: asyncio.Lock = field(default_factory=asyncio.Lock)
     _timer: asyncio.TimerHandle | None = None
 
     @property
@@ -111,6 +116,15 @@ class Run:
     def hit_its_cap(self, evidence: str) -> None:
         """Notes why it is about to be ended."""
         self.plan = msgspec.structs.replace(self.plan, cap_hit=evidence)
+        self.note_plan()
+
+    def writes(self, *writings: Writing) -> None:
+        """These snapshots, and no others, are being written by its processes."""
+        self.plan = msgspec.structs.replace(self.plan, writing=writings)
+        if self.ended is None:
+            self.note_plan()
+
+    def note_plan(self) -> None:
         with suppress(OSError):  # a full disk: known as long as this engine lives
             plans.keep(self.plan)
 
@@ -126,11 +140,12 @@ class Run:
             self._timer = None
 
 
-async def see_through(run: Run) -> int:
-    """Guards the cap and obeys stops until the leader has ended, then ends what is left of its
-    tree; how many processes it left behind."""
+async def see_through(run: Run, *beside: Coroutine[Any, Any, None]) -> int:
+    """Guards the cap, obeys stops and does what is to be done `beside` until the leader has ended,
+    then ends what is left of its tree; how many processes it left behind."""
     async with asyncio.TaskGroup() as parts:
-        watching = [parts.create_task(_obey(run)), parts.create_task(_hold_cap(run))]
+        work = (_obey(run), _hold_cap(run), *beside)
+        watching = [parts.create_task(one) for one in work]
         await run.leader_gone.wait()
         for part in watching:
             part.cancel()
@@ -194,26 +209,30 @@ async def _hold_cap(run: Run) -> None:
     await run.begun.wait()
     match run.plan.means:
         case CapMeans.RLIMIT | CapMeans.WATCHDOG if run.plan.cap_bytes:
-            await _watch(run, run.plan.cap_bytes)
+            await _watch(run)
         case CapMeans.CGROUP1 | CapMeans.CGROUP2 if run.group is not None:
             await _listen(run, run.group)
         case _:
             return
 
 
-async def _watch(run: Run, cap: int) -> None:
+async def _watch(run: Run) -> None:
     """The cap where no cgroup holds it."""
+
+    def cap() -> int:
+        return run.plan.cap_bytes or sys.maxsize
 
     async def over(memory: int) -> None:
         if run.overdue.is_set():  # it is being killed already, and not for this
             return
         run.hit_its_cap(
-            f"went over its cap: {units.size(memory)} of {units.size(cap)}, killed by the watchdog"
+            f"went over its cap: {units.size(memory)} of {units.size(cap())}, "
+            "killed by the watchdog"
         )
         await run.kill()
 
     task_id, sampler = run.plan.task_id, run.sampler
-    await guard(lambda: sampler.quick(task_id, cap), lambda: sampler.judged(task_id), cap, over)
+    await guard(lambda: sampler.quick(task_id, cap()), lambda: sampler.judged(task_id), cap, over)
 
 
 async def _listen(run: Run, group: Group) -> None:

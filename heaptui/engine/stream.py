@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 
-from heaptui.engine.base import EngineEvent, Sampled
+from heaptui.engine.base import EngineEvent, Sampled, Working
 
-SAMPLES_HELD = 60
-"""How many passes wait for a reader that is busy: older ones are of no use to anybody."""
+HELD = 60
+"""How many passes, and how many words of work, wait for a reader that is busy: older ones are of
+no use to anybody."""
+
+_PASSING = (Sampled, Working)
 
 
 class EventStream:
     """Events come out in the order in which they were put in, once each, to one reader.
 
     What is said about attempts always waits: a handful for each attempt. Samples go on for ever, so
-    only the newest wait.
+    only the newest wait; so of what is said about work in hand.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[EngineEvent] = deque()
-        self._samples = 0
+        self._passing: Counter[type[EngineEvent]] = Counter()
         self._stirred = asyncio.Event()
         self._error: BaseException | None = None
         self._closed = False
 
     def put(self, event: EngineEvent) -> None:
-        if isinstance(event, Sampled):
-            if self._samples == SAMPLES_HELD:
-                oldest = next(n for n, one in enumerate(self._waiting) if isinstance(one, Sampled))
+        kind = type(event)
+        if kind in _PASSING:
+            if self._passing[kind] == HELD:
+                oldest = next(n for n, one in enumerate(self._waiting) if type(one) is kind)
                 del self._waiting[oldest]
             else:
-                self._samples += 1
+                self._passing[kind] += 1
         self._waiting.append(event)
         self._stirred.set()
 
@@ -51,7 +55,7 @@ class EventStream:
         while not self._closed:
             if self._waiting:
                 event = self._waiting.popleft()
-                self._samples -= isinstance(event, Sampled)
+                self._passing[type(event)] -= 1
                 yield event
             elif self._error is not None:
                 raise self._error

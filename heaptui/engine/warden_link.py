@@ -21,9 +21,8 @@ from msgspec import Struct
 
 import heaptui
 from heaptui.engine.base import LaunchSpec
-from heaptui.engine.plan import RunPlan
+from heaptui.engine.plan import RunPlan, data_limit
 from heaptui.errors import Unreachable
-from heaptui.model import CapMeans
 from heaptui.paths import StateDir
 
 LINE_MAX = 64 << 20
@@ -98,9 +97,7 @@ def spawn_order(spec: LaunchSpec, plan: RunPlan, join: Sequence[str], oom_score_
     Raises:
         ValueError: it cannot be told: text that is no Unicode, or more than the warden reads.
     """
-    rlimits = {}
-    if plan.means is CapMeans.RLIMIT and plan.cap_bytes and spec.data_floor_bytes is not None:
-        rlimits["DATA"] = max(plan.cap_bytes, spec.data_floor_bytes)
+    data = data_limit(plan, plan.cap_bytes)
     order = {
         "op": "spawn",
         "task": spec.task_id,
@@ -110,7 +107,7 @@ def spawn_order(spec: LaunchSpec, plan: RunPlan, join: Sequence[str], oom_score_
         "env": spec.env,
         "out": spec.output,
         "join": join,
-        "rlimits": rlimits,
+        "rlimits": {} if data is None else {"DATA": data},
         "oom_score_adj": oom_score_adj,
     }
     line = _encode(order) + b"\n"

@@ -15,6 +15,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+STRINGS = frozenset({"string", "concatenated string", "sliced string", "str"})
+"""Kinds of objects whose text can be asked for: see `Value`."""
+
 
 # --- what is shown -------------------------------------------------------------------------------
 class Header(Struct, frozen=True, kw_only=True):
@@ -52,7 +55,8 @@ class ObjectRow(Struct, frozen=True, kw_only=True):
     """One object. `edge` is how the row above reaches it, or how it reaches the row below, as
     source text has it: `.cache`, `[12]`, `(closure) cache`, `Map key`. `function`, `file` and
     `line` where it is a closure, or belongs to one, and the snapshot knows. `more` is how many
-    children it has where rows can be opened."""
+    children it has where rows can be opened. `inner`: the edge is the runtime's own, no source
+    names it."""
 
     node: int
     id: int
@@ -63,6 +67,7 @@ class ObjectRow(Struct, frozen=True, kw_only=True):
     retained: int | None = None
     distance: int | None = None
     edge: str = ""
+    inner: bool = False
     function: str | None = None
     file: str | None = None
     line: int | None = None
@@ -81,7 +86,8 @@ class StringRow(Struct, frozen=True, kw_only=True):
 
 
 class DiffRow(Struct, frozen=True, kw_only=True):
-    """One class in two snapshots: what is there only in the second, only in the first."""
+    """One class in two snapshots: what is there only in the second, only in the first. `retained`
+    is what all of the class hold in the second."""
 
     name: str
     new: int
@@ -105,9 +111,11 @@ class Grown(Struct, frozen=True, kw_only=True):
 class LeakAnswer(Struct, frozen=True, kw_only=True):
     """What grew and what holds it. `path` from the root to the new objects' common holder, as
     `ObjectRow`s; `holder` the variable or property in words; `text` the finding in a sentence, or
-    why there is none."""
+    why there is none. Not `paired`: their objects have no numbers in common, so only classes can be
+    compared."""
 
     text: str
+    paired: bool = True
     growers: tuple[Grown, ...] = ()
     path: tuple[ObjectRow, ...] = ()
     holder: str | None = None

@@ -30,7 +30,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class _Above:
-    """Files of one group above us that may have a limit."""
+    """Files of one group above a process that may have a limit."""
 
     path: Path
     limit: str
@@ -86,7 +86,7 @@ class HostMeter:
         self._name = socket.gethostname()
         self._meminfo = _kept("/proc/meminfo", 4096)
         self._pressure = _kept(_PRESSURE, 256)
-        self._above = _groups_above()
+        self._above = _groups_above(None)
 
     def sample(self, now: float) -> HostSample:
         """The figures now; `now` is the instant it is filed under."""
@@ -122,6 +122,15 @@ class HostMeter:
                 file.close()
 
 
+def room_of(pid: int) -> int:
+    """Bytes that a process may still take: of the machine's, and of the groups that it is in."""
+    import psutil
+
+    rooms = [room for group in _groups_above(pid) if (room := group.room()) is not None]
+    memory = psutil.virtual_memory()
+    return within(memory.total, memory.available, rooms)[1]
+
+
 def _kept(path: str, size: int) -> Kept | None:
     try:
         return Kept(path, size)
@@ -129,15 +138,16 @@ def _kept(path: str, size: int) -> Kept | None:
         return None
 
 
-def _groups_above() -> list[_Above]:
-    """Our own group and those above it, as far as they can be seen: any may be limited."""
+def _groups_above(pid: int | None) -> list[_Above]:
+    """The group of a process (None: this one) and those above it, as far as they can be seen: any
+    may be limited."""
     seen = cgroup_mounts.hierarchies()
     groups: list[_Above] = []
     for hierarchy, names in (
         (seen.unified, ("memory.max", "memory.current", "inactive_file")),
         (seen.memory, ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")),
     ):
-        path = cgroup_mounts.group_of(None, hierarchy)
+        path = cgroup_mounts.group_of(pid, hierarchy)
         if hierarchy is not None and path is not None:
             above = [path, *path.parents]
             mounted = above[: above.index(hierarchy.mount) + 1]

@@ -19,6 +19,7 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 MARKER = b"HEAPTUI_TASK="
 
 _STAT_SIZE = 1024
+_STATUS_SIZE = 1 << 14
 _FEW = 128
 
 
@@ -120,19 +121,64 @@ def probe(pid: int, start: int) -> ProcProbe | None:
     return found
 
 
+def environment(pid: int) -> dict[str, str] | None:
+    """The environment that it was executed with; only our own user's are readable, else None.
+
+    Untrusted text: whoever executed it chose it.
+    """
+    raw = _environ(pid)
+    if raw is None:
+        return None
+    pairs = (entry.partition(b"=") for entry in raw.split(b"\0") if entry)
+    return {
+        name.decode(errors="replace"): value.decode(errors="replace") for name, _, value in pairs
+    }
+
+
 def marker(pid: int) -> str | None:
     """The value of HEAPTUI_TASK in its environment, or None; only our own user's are readable."""
+    for entry in (_environ(pid) or b"").split(b"\0"):
+        if entry.startswith(MARKER):
+            return entry[len(MARKER) :].decode(errors="replace")
+    return None
+
+
+def executable(pid: int) -> str:
+    """The path of the program that it runs, empty when that cannot be known."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")  # noqa: PTH115
+    except OSError:  # gone, not for us to read, or the kernel's own
+        return ""
+
+
+def peak_rss(pid: int) -> int | None:
+    """The most bytes that were ever resident of it (VmHWM); None when it is gone."""
+    try:
+        status = read_small(f"/proc/{pid}/status", _STATUS_SIZE)
+    except OSError:
+        return None
+    _, found, rest = status.partition(b"VmHWM:")
+    return int(rest.split(None, 1)[0]) << 10 if found else None
+
+
+def names_in_namespaces(pid: int) -> tuple[int, ...]:
+    """Its pid as we see it, then as the namespaces below ours do, its own last (NSpid)."""
+    try:
+        status = read_small(f"/proc/{pid}/status", _STATUS_SIZE)
+    except OSError:
+        return ()
+    _, _, rest = status.partition(b"NSpid:")
+    return tuple(map(int, rest.split(b"\n", 1)[0].split()))
+
+
+def _environ(pid: int) -> bytes | None:
     try:
         path = f"/proc/{pid}"
         if os.stat(path).st_uid != os.geteuid():  # noqa: PTH116 - once for each new process
             return None
-        raw = Path(path, "environ").read_bytes()
+        return Path(path, "environ").read_bytes()
     except OSError:  # gone, or not for us to read
         return None
-    for entry in raw.split(b"\0"):
-        if entry.startswith(MARKER):
-            return entry[len(MARKER) :].decode(errors="replace")
-    return None
 
 
 def command(pid: int) -> str:
@@ -195,5 +241,11 @@ class ProcTable:
     def marker(self, pid: int) -> str | None:
         return marker(pid)
 
+    def environment(self, pid: int) -> dict[str, str] | None:
+        return environment(pid)
+
     def command(self, pid: int) -> str:
         return command(pid)
+
+    def executable(self, pid: int) -> str:
+        return executable(pid)

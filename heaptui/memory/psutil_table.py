@@ -115,9 +115,11 @@ class PsutilTable:
             return None
 
     def marker(self, pid: int) -> str | None:
-        name = MARKER.decode().rstrip("=")
+        return (self.environment(pid) or {}).get(MARKER.decode().rstrip("="))
+
+    def environment(self, pid: int) -> dict[str, str] | None:
         try:
-            return psutil.Process(pid).environ().get(name)
+            return psutil.Process(pid).environ()
         except (*_GONE, OSError):  # another user's, or protected by the system
             return None
 
@@ -125,5 +127,11 @@ class PsutilTable:
         try:
             process = psutil.Process(pid)
             return " ".join(process.cmdline()) or f"[{process.name()}]"
+        except _GONE:
+            return ""
+
+    def executable(self, pid: int) -> str:
+        try:
+            return psutil.Process(pid).exe()
         except _GONE:
             return ""

@@ -128,6 +128,27 @@ class Sampler:
         )
         return [Identity(tree.leader.boot_id, stat.pid, stat.start) for stat in stats]
 
+    def known(self, task_id: str) -> list[Identity]:
+        """Who lived of the tree at the last look; without a new one."""
+        tree = self._forest.get(task_id)
+        if tree is None:
+            return []
+        boot = tree.leader.boot_id
+        return [Identity(boot, pid, one.stat.start) for pid, one in tree.members.items()]
+
+    def holds(self, task_id: str, identity: Identity) -> bool:
+        """Whether the last look found it in the tree, alive."""
+        tree = self._forest.get(task_id)
+        member = None if tree is None else tree.members.get(identity.pid)
+        return member is not None and member.stat.start == identity.start
+
+    def belongs(self, task_id: str, identity: Identity) -> bool:
+        """Whether it is in the tree, after a look at the newly born."""
+        return self.holds(task_id, identity) or (
+            self._gathered(task_id, self._forest.discover) is not None
+            and self.holds(task_id, identity)
+        )
+
     def quick(self, task_id: str, cap_bytes: int | None = None) -> int | None:
         """The figure that is judged against the cap, right now; None for an unknown task, 0 when
         nothing of it lives.

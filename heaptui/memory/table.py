@@ -37,8 +37,14 @@ class Table(Protocol):
     def marker(self, pid: int) -> str | None:
         """The value of HEAPTUI_TASK in its environment."""
 
+    def environment(self, pid: int) -> dict[str, str] | None:
+        """What it was executed with: untrusted text; None when that cannot be known."""
+
     def command(self, pid: int) -> str:
         """Its command line: untrusted text."""
+
+    def executable(self, pid: int) -> str:
+        """The path of the program that it runs, empty when that cannot be known."""
 
     def close(self) -> None: ...
 

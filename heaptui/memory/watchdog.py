@@ -36,32 +36,33 @@ def next_check(cap_bytes: int, memory_bytes: int, growth_bytes_per_s: float) -> 
 async def guard(
     read: Callable[[], int | None],
     judge: Callable[[], Awaitable[int | None]],
-    cap_bytes: int,
+    cap: Callable[[], int],
     over: Callable[[int], Awaitable[None]],
 ) -> None:
     """Watches one task until it is over its cap, or gone.
 
     `read` gives its memory in bytes, cheaply and never too small; `judge` gives it exactly, and is
     asked when `read` is beyond the cap; both give None once there is nothing to watch any more.
-    `over` gets the first judgement that is beyond the cap, and the watch ends with it: a second
-    look would give a burst of several processes the time to take twice as much.
+    `cap` gives the cap in force, in bytes: it may move while somebody watches. `over` gets the
+    first judgement that is beyond the cap, and the watch ends with it: a second look would give a
+    burst of several processes the time to take twice as much.
     """
     memory = read()
     at = time.monotonic()
     growth = 0.0
     while memory is not None:
         rest = 0.0
-        if memory > cap_bytes:
+        if memory > cap():
             asked = time.monotonic()
             settled = await judge()
             if settled is None:
                 return
-            if settled > cap_bytes:
+            if settled > cap():
                 await over(settled)
                 return
             memory, at, growth = settled, time.monotonic(), 0.0
             rest = _REST * (at - asked)
-        await asyncio.sleep(max(rest, next_check(cap_bytes, memory, growth)))
+        await asyncio.sleep(max(rest, next_check(cap(), memory, growth)))
         before, began = memory, at
         memory, at = read(), time.monotonic()
         if memory is not None:

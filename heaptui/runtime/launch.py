@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from heaptui.errors import Refused, UsageError
 from heaptui.model import Kind, TaskSpec
-from heaptui.runtime import node, programs, v8
+from heaptui.runtime import heap_limits, node, presets, programs, v8
 from heaptui.runtime.environment import task_environment
 from heaptui.runtime.names import is_node, is_node_script, is_python_script
+from heaptui.runtime.preload.place import Preload
+from heaptui.runtime.preload.place import environment as preload_environment
+from heaptui.runtime.presets import Preset
 from heaptui.units import MIB, size
 
 PYTHON_LEAST_CAP = 16 * MIB
@@ -32,6 +36,13 @@ PYTHON_RESERVES = 64 * MIB
 COMMAND_RESERVES = 640 * MIB
 """What a command starts is not known, and its children inherit the limit: enough for the runtime
 with the largest reservation that was measured (Node 24.19: 571M)."""
+
+INSIDE_RESERVES = 544 * MIB
+"""The preload's thread has a heap of its own, and V8 reserves for it as for the first: Node 24 then
+starts with 1095M instead of 562M."""
+
+TRACEMALLOC_MAX = 100
+"""Frames of each allocation; every one costs memory and time."""
 
 PYTHON_DEFAULTS = {
     "PYTHONUNBUFFERED": "1",  # output is seen when it is written, and not lost with a kill
@@ -61,11 +72,16 @@ async def prepare(
     cap_bytes: int | None,
     cache: Path,
     rlimited: bool,
+    preload: Preload | None = None,
+    socket: str = "",
+    own_presets: Path | None = None,
 ) -> Launch:
     """Resolves `spec` into what is executed.
 
     `environment` is the submitter's, `cap_bytes` the cap in force, given or default; `cache` the
     file where answers about runtimes are kept; `rlimited` says that an RLIMIT_DATA will be set.
+    `preload` is what looks into heaps from inside (None: nothing does) and speaks at `socket`;
+    `own_presets` the directory of the operator's own presets (None: beside the configuration).
 
     Raises:
         Refused: the program or the directory is not there, or a limit leaves no room to start.
@@ -75,40 +91,90 @@ async def prepare(
         raise UsageError("There is no command.", "Write it after  --  .")
     if any("\0" in word for word in spec.argv):
         raise UsageError("The command holds a zero byte.", "No program can be given one.")
+    if not 0 <= spec.tracemalloc <= TRACEMALLOC_MAX:
+        raise UsageError(
+            f"{spec.tracemalloc} frames of each allocation cannot be remembered.",
+            f"Give --tracemalloc 1 to {TRACEMALLOC_MAX}.",
+        )
     cwd = programs.directory(spec.cwd)
     env = task_environment(spec, environment, task_id, attempt)
-    _check_heap(spec, cap_bytes)
+    preset = presets.find(spec.preset, own_presets) if spec.preset else None
+    heap_limits.check(spec, preset, cap_bytes)
+    inside = Inside(preload, socket) if preload is not None and spec.preload else None
     match spec.kind:
         case Kind.NODE:
-            return await _node(spec, env, cwd, cap_bytes, cache=cache, rlimited=rlimited)
+            return await _node(
+                spec, preset, env, cwd, cap_bytes, cache=cache, rlimited=rlimited, inside=inside
+            )
         case Kind.PYTHON:
-            return _python(spec, env, cwd, cap_bytes, rlimited=rlimited)
+            return _python(spec, env, cwd, cap_bytes, rlimited=rlimited, inside=inside)
         case Kind.COMMAND:
-            return _command(spec, env, cwd, cap_bytes, rlimited=rlimited)
+            return _command(spec, preset, env, cwd, cap_bytes, rlimited=rlimited, inside=inside)
+
+
+class Inside(NamedTuple):
+    """What is put into a process to look at its heap, and where it reports."""
+
+    preload: Preload
+    socket: str
+
+
+def _looked_into(
+    env: dict[str, str], inside: Inside | None, node_version: str | None = None
+) -> dict[str, str]:
+    if inside is None:
+        return env
+    return preload_environment(env, inside.preload, inside.socket, node_version=node_version)
 
 
 def _command(
-    spec: TaskSpec, env: dict[str, str], cwd: Path, cap_bytes: int | None, *, rlimited: bool
+    spec: TaskSpec,
+    preset: Preset | None,
+    env: dict[str, str],
+    cwd: Path,
+    cap_bytes: int | None,
+    *,
+    rlimited: bool,
+    inside: Inside | None,
 ) -> Launch:
     _check_cap(cap_bytes, COMMAND_LEAST_CAP, "a command")
     program = programs.require(spec.argv[0], env, cwd)
-    notes: tuple[str, ...] = ()
-    if spec.limits.heap_bytes is not None:
+    notes: list[str] = []
+    wanted = heap_limits.asked_for(spec, preset)
+    if wanted is not None and preset is not None:
+        # both are taken here by every Node from 18 to 24
+        flags = [f"--{v8.OLD}={wanted.old_mb}", f"--{v8.SEMI}={wanted.semi_mb}"]
+        env = _with_node_options(env, flags)
+        notes.append(f"NODE_OPTIONS has {' '.join(flags)} for Node programs inside")
+        if preset.flags:
+            left = " ".join(preset.flags)
+            notes.append(f"{left} belongs on Node's own command line: left out of a command's")
+    elif spec.limits.heap_bytes is not None:
         # alone: this is the one heap flag that every Node still in use takes here
         flag = f"--{v8.OLD}={spec.limits.heap_bytes // MIB}"
         env = _with_node_options(env, [flag])
-        notes = (f"NODE_OPTIONS has {flag} for Node programs inside; their limit is 48-192M above",)
+        notes.append(
+            f"NODE_OPTIONS has {flag} for Node programs inside; their limit is 48-192M above"
+        )
+    env = _looked_into(_traced(spec, env), inside)
+    reserves = COMMAND_RESERVES + (INSIDE_RESERVES if inside is not None else 0)
     return Launch(
         argv=(str(program), *spec.argv[1:]),
         env=env,
-        data_floor_bytes=COMMAND_RESERVES + (cap_bytes or 0) if rlimited else None,
+        data_floor_bytes=reserves + (cap_bytes or 0) if rlimited else None,
         heap_limit_bytes=None,
-        notes=notes,
+        notes=tuple(notes),
     )
 
 
 def _python(
-    spec: TaskSpec, env: dict[str, str], cwd: Path, cap_bytes: int | None, *, rlimited: bool
+    spec: TaskSpec,
+    env: dict[str, str],
+    cwd: Path,
+    cap_bytes: int | None,
+    *,
+    rlimited: bool,
+    inside: Inside | None,
 ) -> Launch:
     _check_cap(cap_bytes, PYTHON_LEAST_CAP, "Python")
     notes: tuple[str, ...] = ()
@@ -122,7 +188,7 @@ def _python(
         argv = (str(programs.require(spec.argv[0], env, cwd)), *spec.argv[1:])
     return Launch(
         argv=argv,
-        env=PYTHON_DEFAULTS | env,
+        env=_looked_into(PYTHON_DEFAULTS | _traced(spec, env), inside),
         data_floor_bytes=PYTHON_RESERVES + (cap_bytes or 0) if rlimited else None,
         heap_limit_bytes=None,
         notes=notes,
@@ -131,14 +197,22 @@ def _python(
 
 async def _node(
     spec: TaskSpec,
+    preset: Preset | None,
     env: dict[str, str],
     cwd: Path,
     cap_bytes: int | None,
     *,
     cache: Path,
     rlimited: bool,
+    inside: Inside | None,
 ) -> Launch:
-    _check_cap(cap_bytes, node.LEAST_CAP, "Node.js")
+    if spec.tracemalloc:
+        raise UsageError(
+            "--tracemalloc follows Python's allocations: Node has none.",
+            "Leave it out; a heap snapshot says what holds a Node program's memory.",
+        )
+    least = node.LEAST_CAP if inside is None else node.LEAST_CAP_INSIDE
+    _check_cap(cap_bytes, least, "Node.js", smaller=inside is not None)
     own = spec.argv[1:]
     if is_node_script(spec.argv[0]):
         program, own = None, (_script(spec.argv[0], cwd), *own)
@@ -156,103 +230,47 @@ async def _node(
     notes: list[str] = []
     if program is None or not ours:
         env = _reachable(env, binary, cwd, notes)
-    told = await node.facts(binary, env=env, cwd=cwd, cache=cache, ask_data=rlimited)
+    told = await node.facts(
+        binary,
+        env=env,
+        cwd=cwd,
+        cache=cache,
+        ask_data=rlimited,
+        thread=rlimited and inside is not None,
+    )
     options = _leading_options(own) if ours else []
-    flags, limit = _heap_flags(spec, env, options, cap_bytes, notes)
-    in_env = [flag for flag in flags if _flag_name(flag) in told.options]
-    rest = [flag for flag in flags if flag not in in_env]
+
+    def carries(flag: str) -> bool:
+        return ours or v8.flag_name(flag) in told.accepted
+
+    heap = heap_limits.choose(spec, preset, env, options, cap_bytes, carries)
+    notes += heap.notes
+    in_env = [flag for flag in heap.flags if v8.flag_name(flag) in told.accepted]
+    rest = [flag for flag in heap.flags if flag not in in_env]
+    limit = heap.limit_bytes
     if rest and not ours:
         notes.append(
             f"Node {told.version} takes {' '.join(rest)} only on its command line: left out"
         )
         rest, limit = [], None
     need = told.data_need_bytes if rlimited else None
+    env = _with_node_options(env, in_env)
     return Launch(
         argv=(str(binary), *rest, *own) if ours else (str(program), *own),
-        env=_with_node_options(env, in_env),
+        env=_looked_into(env, inside, told.version),
         data_floor_bytes=None if need is None else need + (cap_bytes or 0),
         heap_limit_bytes=limit,
         notes=tuple(notes),
     )
 
 
-def _heap_flags(
-    spec: TaskSpec, env: dict[str, str], options: list[str], cap_bytes: int | None, notes: list[str]
-) -> tuple[list[str], int | None]:
-    """The flags to add, and the limit that then holds in bytes (None: V8's own choice).
-
-    --heap wins over NODE_OPTIONS, which a shell's profile may have set; without --heap whatever
-    the operator named wins over what is derived from the cap.
-    """
-    given = spec.limits.heap_bytes
-    written = v8.named(options)
-    theirs = v8.named(v8.words_of(env.get("NODE_OPTIONS", ""))) | written
-    if given is not None and set(written) - {v8.SEMI}:
-        raise UsageError(
-            "The heap limit is named twice: by --heap and by a flag of the command.",
-            "Leave one of them out.",
-        )
-    if given is not None:
-        wanted = v8.flags_for(given)
-        if set(theirs) - set(written):
-            notes.append("the heap flags in NODE_OPTIONS are overridden by --heap")
-        semi_mb = written.get(v8.SEMI, wanted.semi_mb)
-        old_mb = max(16, wanted.limit_bytes // MIB - 3 * semi_mb)
-        result = [f"--{v8.OLD}={old_mb}", f"--{v8.SEMI}={semi_mb}"]
-        limit = v8.HeapFlags(old_mb, semi_mb).limit_bytes
-    elif set(theirs) & set(v8.OTHER_LIMITS):
-        notes.append("the heap limit is the one that the task's own flags name")
-        return [], None
-    elif cap_bytes is None:
-        return [], _limit_of(theirs)
-    else:
-        wanted = v8.flags_under(cap_bytes)
-        ours = {v8.OLD: wanted.old_mb, v8.SEMI: wanted.semi_mb}
-        result = [f"--{name}={value}" for name, value in ours.items() if name not in theirs]
-        if theirs:
-            kept = " ".join(f"--{name}={value}" for name, value in theirs.items())
-            notes.append(f"the task's own {kept} is kept")
-        limit = _limit_of(ours | theirs) or wanted.limit_bytes
-    if cap_bytes is not None and limit > cap_bytes - v8.OUTSIDE_HEAP:
-        notes.append(
-            f"the heap limit of {size(limit)} leaves less than {size(v8.OUTSIDE_HEAP)} below the "
-            f"cap of {size(cap_bytes)}: the kill may come before V8's own error"
-        )
-    return result, limit
-
-
-def _limit_of(flags: dict[str, int]) -> int | None:
-    if v8.OLD not in flags or v8.SEMI not in flags:
-        return None
-    return v8.HeapFlags(flags[v8.OLD], flags[v8.SEMI]).limit_bytes
-
-
-def _check_heap(spec: TaskSpec, cap_bytes: int | None) -> None:
-    heap = spec.limits.heap_bytes
-    if heap is None:
-        return
-    if spec.kind is Kind.PYTHON:
-        raise UsageError(
-            "A heap limit is V8's: Python has none.", "Use --cap, which holds for any process."
-        )
-    if heap < v8.LEAST_LIMIT:
-        raise Refused(
-            f"A heap of {size(heap)} is less than V8 starts with.",
-            f"Give at least --heap {size(v8.LEAST_LIMIT)}.",
-        )
-    if cap_bytes is not None and heap > cap_bytes:
-        default = "" if spec.limits.cap_bytes else "default "
-        raise Refused(
-            f"A heap of {size(heap)} does not fit under the {default}cap of {size(cap_bytes)}.",
-            f"Give --cap of at least {size(heap + v8.OUTSIDE_HEAP)}, or a smaller --heap.",
-        )
-
-
-def _check_cap(cap_bytes: int | None, least: int, who: str) -> None:
+def _check_cap(cap_bytes: int | None, least: int, who: str, *, smaller: bool = False) -> None:
+    """`smaller`: without the preload it would need less."""
     if cap_bytes is not None and cap_bytes < least:
+        or_else = ", or --no-preload, with which it needs less" if smaller else ""
         raise Refused(
             f"A cap of {size(cap_bytes)} is less than {who} needs to start.",
-            f"Give at least --cap {size(least)}.",
+            f"Give at least --cap {size(least)}{or_else}.",
         )
 
 
@@ -279,12 +297,13 @@ def _leading_options(words: tuple[str, ...]) -> list[str]:
     return list(words[:first])
 
 
-def _flag_name(flag: str) -> str:
-    return flag.lstrip("-").partition("=")[0]
-
-
 def _with_node_options(env: dict[str, str], flags: list[str]) -> dict[str, str]:
     """V8 lets the last of two equal flags win, so ours stand behind what is there."""
     if not flags:
         return env
     return env | {"NODE_OPTIONS": " ".join(filter(None, (env.get("NODE_OPTIONS"), *flags)))}
+
+
+def _traced(spec: TaskSpec, env: dict[str, str]) -> dict[str, str]:
+    """With Python remembering so many frames of each allocation, where that was asked for."""
+    return env | {"PYTHONTRACEMALLOC": str(spec.tracemalloc)} if spec.tracemalloc else env

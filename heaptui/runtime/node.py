@@ -20,12 +20,15 @@ import msgspec
 from msgspec import Struct
 
 from heaptui.errors import Refused
-from heaptui.runtime import programs, v8
+from heaptui.runtime import programs
 from heaptui.units import MIB
 
 ANSWER_WITHIN_S = 20.0
 LEAST_CAP = 64 * MIB
 """A bare Node 20 or 24 holds 39-41M resident; with the least heap it stays below this."""
+
+LEAST_CAP_INSIDE = 96 * MIB
+"""With the preload it holds 50M (18, 20), 60M (22), 63M (24)."""
 
 _DATA_SEARCH_TOP = 2048
 _DATA_STEP = 8
@@ -34,16 +37,19 @@ _QUESTION = (
     "process.stdout.write(JSON.stringify({version: process.version, "
     "flags: [...process.allowedNodeEnvironmentFlags]}))"
 )
+_WITH_THREAD = "new (require('worker_threads').Worker)('0', {eval: true})"
+"""Ends when the thread has ended, so it has begun."""
+
 _LIMITED = 'ulimit -d "$1" && shift && exec "$@"'
 
 
 class NodeFacts(Struct, frozen=True):
-    """`options`: the heap flags that NODE_OPTIONS takes. `data_need_bytes`: the least RLIMIT_DATA
-    with which it starts (what V8 reserves writable counts, touched or not: 55M on 20.20, 563M on
-    24.19); None: not asked, or it starts with none."""
+    """`accepted`: the flags that NODE_OPTIONS takes, by their names with dashes. `data_need_bytes`:
+    the least RLIMIT_DATA with which it starts (what V8 reserves writable counts, touched or not:
+    55M on 20.20, 563M on 24.19); None: not asked, or it starts with none."""
 
     version: str
-    options: tuple[str, ...]
+    accepted: tuple[str, ...]
     data_asked: bool = False
     data_need_bytes: int | None = None
 
@@ -64,25 +70,34 @@ def wheel() -> Path | None:
 
 
 async def facts(
-    node: Path, *, env: dict[str, str], cwd: Path, cache: Path, ask_data: bool
+    node: Path,
+    *,
+    env: dict[str, str],
+    cwd: Path,
+    cache: Path | None,
+    ask_data: bool,
+    thread: bool = False,
 ) -> NodeFacts:
-    """What `node` answers, from `cache` where it was asked before.
+    """What `node` answers, from the file `cache` where it was asked before (None: asked now, and
+    kept nowhere). `ask_data`: also how much data it needs to start, with `thread` when it starts a
+    thread of its own as well.
 
     Raises:
         Refused: it does not answer as Node does.
     """
     clean = {key: value for key, value in env.items() if key in {"PATH", "HOME"}}
-    key = _key(node, cwd)
-    known = _read(cache)
+    key = _key(node, cwd) + (":thread" if thread else "")
+    known = {} if cache is None else _read(cache)
     found = known.get(key)
     if found is not None and (found.data_asked or not ask_data):
         return found
     if found is None:
         found = await _ask(node, clean, cwd)
     if ask_data:
-        need = await _data_need(node, clean, cwd)
+        need = await _data_need(node, _WITH_THREAD if thread else "0", clean, cwd)
         found = msgspec.structs.replace(found, data_asked=True, data_need_bytes=need)
-    _write(cache, {**_read(cache), key: found})
+    if cache is not None:
+        _write(cache, {**_read(cache), key: found})
     return found
 
 
@@ -117,21 +132,21 @@ async def _ask(node: Path, env: dict[str, str], cwd: Path) -> NodeFacts:
             f"{node} does not answer as Node.js does (exit code {code}:{said or ' silent'}).",
             "Put Node.js 18 or newer first on the task's PATH, or use --kind command.",
         ) from error
-    return NodeFacts(version, tuple(flag for flag in (v8.OLD, v8.SEMI) if flag in accepted))
+    return NodeFacts(version, tuple(sorted(accepted)))
 
 
-async def _data_need(node: Path, env: dict[str, str], cwd: Path) -> int | None:
+async def _data_need(node: Path, code: str, env: dict[str, str], cwd: Path) -> int | None:
     """By bisection of real starts: the figure follows from no documented constant."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    if not await _starts_under(node, _DATA_SEARCH_TOP, env, cwd, ANSWER_WITHIN_S):
+    if not await _starts_under(node, code, _DATA_SEARCH_TOP, env, cwd, ANSWER_WITHIN_S):
         return None
     # Node 20 without memory for its threads' stacks waits for ever instead of failing
     patience_s = max(1.0, 10 * (loop.time() - began))
     fails, starts = 0, _DATA_SEARCH_TOP
     while starts - fails > _DATA_STEP:
         middle = (fails + starts) // 2
-        if await _starts_under(node, middle, env, cwd, patience_s):
+        if await _starts_under(node, code, middle, env, cwd, patience_s):
             starts = middle
         else:
             fails = middle
@@ -139,10 +154,10 @@ async def _data_need(node: Path, env: dict[str, str], cwd: Path) -> int | None:
 
 
 async def _starts_under(
-    node: Path, data_mb: int, env: dict[str, str], cwd: Path, within_s: float
+    node: Path, code: str, data_mb: int, env: dict[str, str], cwd: Path, within_s: float
 ) -> bool:
     # a shell sets the limit: code between fork and exec is not safe in a process with threads
-    argv = ["/bin/sh", "-c", _LIMITED, "sh", str(data_mb << 10), str(node), "-e", "0"]
+    argv = ["/bin/sh", "-c", _LIMITED, "sh", str(data_mb << 10), str(node), "-e", code]
     try:
         return (await _run(argv, env, cwd, within_s))[0] == 0
     except TimeoutError:

@@ -11,8 +11,8 @@
     env = { MODEL = "small" }
     count = 3               # summarise-1, summarise-2, summarise-3
 
-Keys: name, kind, command, cap, heap, timeout, grace, output, retries, priority, cwd, env,
-clean-env, count. Nothing is ignored: each error names the task and the key.
+Keys: name, kind, command, cap, heap, preset, timeout, grace, output, retries, priority, cwd, env,
+clean-env, preload, tracemalloc, count. Nothing is ignored: each error names the task and the key.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from msgspec import Struct
 from heaptui.config import Config, parse_toml, unknown_key
 from heaptui.errors import UsageError
 from heaptui.model import Kind, Limits, TaskSpec
+from heaptui.runtime.launch import TRACEMALLOC_MAX
 from heaptui.runtime.names import clean_name, infer_kind
 from heaptui.units import parse_duration, parse_size
 
@@ -126,6 +127,9 @@ def _tasks(
         retries=values.get("retries", fallback.retries),
         env=values["env"],
         clean_env=values.get("clean-env", False),
+        preset=values.get("preset", ""),
+        preload=values.get("preload", True),
+        tracemalloc=values.get("tracemalloc", 0),
     )
     return repeated(spec, values.get("count", 1))
 
@@ -219,6 +223,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "command": _argv,
     "cap": _size,
     "heap": _size,
+    "preset": _text,
     "timeout": _seconds,
     "grace": _seconds,
     "output": _size,
@@ -227,5 +232,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "cwd": _text,
     "env": _env,
     "clean-env": _flag,
+    "preload": _flag,
+    "tracemalloc": _integer(0, TRACEMALLOC_MAX),
     "count": _integer(1, COUNT_MAX),
 }

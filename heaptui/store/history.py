@@ -14,7 +14,7 @@ import aiosqlite
 import msgspec
 
 from heaptui.errors import StorageTrouble
-from heaptui.model import AttemptRecord, Event, Kind
+from heaptui.model import AttemptRecord, Event, Finding, Kind, Snapshot
 from heaptui.store import rows
 from heaptui.store.records import Rollup, StoredTask
 from heaptui.store.schema import HAS_ENDED, IS_UNENDED
@@ -32,6 +32,9 @@ _TASKS = f"SELECT {', '.join(rows.TASK_COLUMNS)} FROM tasks"
 _ATTEMPTS = f"SELECT {', '.join(rows.ATTEMPT_COLUMNS)} FROM worker_sessions"
 _EVENTS = f"SELECT {', '.join(rows.EVENT_COLUMNS)} FROM events"
 _ROLLUPS = f"SELECT {', '.join(rows.ROLLUP_COLUMNS)} FROM rollups"
+_SNAPSHOTS = f"SELECT {', '.join(rows.SNAPSHOT_COLUMNS)} FROM snapshots"
+_FINDINGS = f"SELECT {', '.join(rows.FINDING_COLUMNS)} FROM findings"
+_OF_TASK = "(?1 IS NULL OR task_id = ?1)"
 
 
 class History:
@@ -152,6 +155,35 @@ class History:
             rows.rollup_of,
             f"{_ROLLUPS} WHERE task_id = ? AND minute >= ? ORDER BY minute, attempt",
             (task_id, int(since // 60)),
+        )
+
+    async def snapshots(self, task_id: str | None) -> list[Snapshot]:
+        """Those whose files are there, the latest first."""
+        return await self._records(
+            rows.snapshot_of,
+            f"{_SNAPSHOTS} WHERE NOT deleted AND {_OF_TASK} ORDER BY id DESC",
+            (task_id,),
+        )
+
+    async def costs(self, runtime: str, limit: int = 200) -> list[Snapshot]:
+        """The latest snapshots of a runtime whose costs are known, deleted ones too; the latest
+        first."""
+        return await self._records(
+            rows.snapshot_of,
+            f"{_SNAPSHOTS} WHERE runtime = ? AND heap_bytes > 0 AND extra_bytes IS NOT NULL"
+            " ORDER BY id DESC LIMIT ?",
+            (runtime, _most(limit)),
+        )
+
+    async def highest_number(self, table: str) -> int:
+        """That a row of this numbered table ever had, 0 where there was none."""
+        found = await self.fetch("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
+        return int(found[0][0]) if found else 0
+
+    async def findings(self, task_id: str | None) -> list[Finding]:
+        """The latest first."""
+        return await self._records(
+            rows.finding_of, f"{_FINDINGS} WHERE {_OF_TASK} ORDER BY id DESC", (task_id,)
         )
 
     async def meta(self, key: str) -> str | None:

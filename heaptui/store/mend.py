@@ -2,8 +2,9 @@
 
 Offline: no supervisor may have the database open. Damage is met page by page. A row lives in a
 leaf of its table's tree, so a scan by row id that fails goes on behind the leaf that failed. When
-the first page is gone, and with it the list of tables, that of a new database of this version
-stands in: the same statements place the same tables on the same pages.
+the first page is gone, and with it the list of tables, that of a new database of version 1 stands
+in: the same statements place the same tables on the same pages. Tables of later versions are then
+lost: where they lie depends on when the database was brought forward.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import msgspec
 from heaptui.errors import Refused, StorageTrouble
 from heaptui.store import rows
 from heaptui.store.opening import OPENED_IN, close_database, make_private, open_database, uri
-from heaptui.store.schema import APPLICATION_ID, VERSION
+from heaptui.store.schema import APPLICATION_ID, STEPS, VERSION
 from heaptui.store.trouble import BUSY_S, is_damage, storage_trouble
 
 PAGE: Final = 4096
@@ -36,7 +37,7 @@ _PAGE_COUNT: Final = slice(28, 32)
 _KEY_MAX: Final = 1 << 40
 _BESIDE: Final = ("", "-wal", "-shm")
 
-_SESSION_COLUMNS: Final = (*rows.ATTEMPT_COLUMNS, "supervisor_id", "base_name", "heap_peak_mb")
+_SESSION_COLUMNS: Final = (*rows.ATTEMPT_COLUMNS, "supervisor_id", "base_name")
 
 
 class Mended(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +49,8 @@ class Mended(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     events: int = 0
     rollups: int = 0
+    snapshots: int = 0
+    findings: int = 0
     unreadable: int = 0
 
 
@@ -105,7 +108,7 @@ def _is_whole(copy: Path, path: Path) -> bool:
                 return False
             if not ours:
                 raise _not_ours(path, f"its application id is {application:#x}")
-            for table, columns, of in _RECORDS:
+            for table, columns, of in _RECORDS if version > 1 else _OF_VERSION_1:
                 for row in connection.execute(f"SELECT {', '.join(columns)} FROM {table}"):
                     of(row)
             return True
@@ -142,14 +145,19 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _salvage(copy: Path, fresh: Path) -> Mended:
     """Fills `fresh` from `copy`."""
     if not _lists_tables(copy):
-        first = bytearray(fresh.read_bytes()[:PAGE])
+        first = bytearray(_first_page(fresh.with_name("first.db")))
         first[_PAGE_COUNT] = bytes(4)
         with copy.open("r+b") as damaged:
             damaged.write(first)
     with closing(_connect(copy)) as old, closing(_connect(fresh)) as new_database:
         new_database.execute("BEGIN IMMEDIATE")
-        counts, lost = [], 0
-        for table, columns, of in _RECORDS:
+        counts, lost, held = [], 0, _tables(old)
+        for record in _RECORDS:
+            table, columns, of = record
+            if table not in held and record not in _OF_VERSION_1:
+                # of a version that had none
+                counts.append(0)
+                continue
             found, missing = _copy(old, new_database, table, columns, of)
             counts.append(found)
             lost += missing
@@ -159,17 +167,39 @@ def _salvage(copy: Path, fresh: Path) -> Mended:
                 old.execute("SELECT key, value FROM meta WHERE key <> ?", (OPENED_IN,)).fetchall(),
             )
         new_database.execute("COMMIT")
-    tasks, attempts, events, rollups = counts
-    return Mended(tasks=tasks, attempts=attempts, events=events, rollups=rollups, unreadable=lost)
+    tasks, attempts, events, rollups, snapshots, findings = counts
+    return Mended(
+        tasks=tasks,
+        attempts=attempts,
+        events=events,
+        rollups=rollups,
+        snapshots=snapshots,
+        findings=findings,
+        unreadable=lost,
+    )
+
+
+def _first_page(path: Path) -> bytes:
+    """Of a new database of version 1, made at `path`: its list of tables fits on that page."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        for statement in STEPS[0]:
+            database.execute(statement)
+        database.commit()
+    return path.read_bytes()[:PAGE]
 
 
 def _lists_tables(path: Path) -> bool:
+    with closing(_connect(path)) as connection:
+        return _tables(connection).issuperset(table for table, _, _ in _OF_VERSION_1)
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    """Those that are listed, none where the list cannot be read."""
     try:
-        with closing(_connect(path)) as connection:
-            names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+        return {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     except sqlite3.Error:
-        return False
-    return names.issuperset(table for table, _, _ in _RECORDS)
+        return set()
 
 
 def _copy(
@@ -259,5 +289,14 @@ _RECORDS: Final[tuple[tuple[str, tuple[str, ...], Callable[[Sequence[Any]], obje
     ),
     ("events", rows.EVENT_COLUMNS, rows.event_of),
     ("rollups", rows.ROLLUP_COLUMNS, rows.rollup_of),
+    (
+        "snapshots",
+        (*rows.SNAPSHOT_COLUMNS, "base_name", "deleted"),
+        lambda row: rows.snapshot_of(row[: len(rows.SNAPSHOT_COLUMNS)]),
+    ),
+    ("findings", rows.FINDING_COLUMNS, rows.finding_of),
 )
 """Table, columns, and what refuses a row that heaptui did not write."""
+
+_OF_VERSION_1: Final = _RECORDS[:4]
+"""The tables that every version has."""

@@ -15,6 +15,9 @@ PORTION_TASKS: Final = 200
 PORTION_ROWS: Final = 5000
 """Rows after which a transaction takes no further task (about 30 ms)."""
 
+COSTS_KEPT: Final = 500
+"""Snapshots whose costs stay known after their files are gone."""
+
 _DAY_S: Final = 86400.0
 
 
@@ -37,7 +40,8 @@ async def prune(
     history: History, writer: Writer, now: float, keep_days: float, keep_tasks: int
 ) -> list[str]:
     """Deletes the ended tasks that ended more than `keep_days` before `now`, and the oldest ones
-    beyond `keep_tasks`; of the tasks that live on, the roll-ups and events of that age."""
+    beyond `keep_tasks`; of the tasks that live on, the roll-ups and events of that age, and the
+    findings of that age."""
     before = now - keep_days * _DAY_S
     ended, old = (
         await history.fetch(
@@ -52,6 +56,7 @@ async def prune(
     )
     gone = await forget(history, writer, (row[0] for row in doomed))
     await _shorten(history, writer, before)
+    await _thin_out(history, writer, before)
     return gone
 
 
@@ -72,6 +77,18 @@ async def _shorten(history: History, writer: Writer, before: float) -> None:
             ),
         ]
         await writer.write(statements, alone=True)
+
+
+async def _thin_out(history: History, writer: Writer, before: float) -> None:
+    """Snapshots without files beyond the latest, and old findings."""
+    costs = await history.fetch(
+        "SELECT id FROM snapshots WHERE deleted AND id <= (SELECT max(id) FROM snapshots) - ?",
+        (COSTS_KEPT,),
+    )
+    findings = await history.fetch("SELECT id FROM findings WHERE at < ?", (before,))
+    for table, doomed in (("snapshots", costs), ("findings", findings)):
+        if doomed:
+            await writer.write([(f"DELETE FROM {table} WHERE id = ?", list(doomed))])
 
 
 def _portions(weights: dict[str, int]) -> Iterator[list[str]]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from heaptui.errors import UsageError
-from heaptui.model import AttemptRecord, Event, TaskSpec
+from heaptui.model import AttemptRecord, Event, Finding, Snapshot, TaskSpec
 from heaptui.store.records import Batch, Rollup, StoredTask
 from heaptui.units import MIB
 
@@ -30,36 +30,59 @@ TASK_COLUMNS: Final = (
 )  # fmt: skip
 ATTEMPT_COLUMNS: Final = (
     "id", "task_id", "attempt", "name", "agent_type", "status", "created_at", "started_at",
-    "ended_at", "pid", "exit_code", "signal", "memory_peak_mb", "cap_mb", "cap_means", "verdict",
-    "reason", "evidence",
+    "ended_at", "pid", "exit_code", "signal", "memory_peak_mb", "heap_peak_mb", "cap_mb",
+    "cap_means", "verdict", "reason", "evidence",
 )  # fmt: skip
 EVENT_COLUMNS: Final = ("seq", "at", "task_id", "attempt", "kind", "text")
 ROLLUP_COLUMNS: Final = ("task_id", "attempt", "minute", "low", "high", "last")
+SNAPSHOT_COLUMNS: Final = (
+    "id", "task_id", "attempt", "name", "pid", "runtime", "version", "format", "at", "path",
+    "bytes", "seconds", "pause_s", "heap_bytes", "rss_bytes", "extra_bytes", "why",
+)  # fmt: skip
+FINDING_COLUMNS: Final = (
+    "id", "task_id", "attempt", "name", "pid", "at", "seconds", "text", "growers", "retainers",
+    "holder", "function", "file", "line", "first_snapshot", "last_snapshot", "cut_short",
+)  # fmt: skip
 
 _ATTEMPT_WRITTEN: Final = (*ATTEMPT_COLUMNS, "supervisor_id", "base_name")
 _COPY = re.compile(r"/\d+\Z")
 
 
 def _upsert(
-    table: str, columns: Sequence[str], key: Sequence[str], keep: Sequence[str] = ()
+    table: str,
+    columns: Sequence[str],
+    key: Sequence[str],
+    keep: Sequence[str] = (),
+    highest: Sequence[str] = (),
 ) -> str:
-    fixed = {*key, *keep}
-    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in fixed)
+    """Of a row that is there, columns of `keep` stay, and those of `highest` never fall."""
+    fixed = {*key, *keep, *highest}
+    changes = ", ".join(
+        [f"{name} = excluded.{name}" for name in columns if name not in fixed]
+        + [
+            f"{name} = max(ifnull({name}, excluded.{name}), ifnull(excluded.{name}, {name}))"
+            for name in highest
+        ]
+    )
     return (
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
         f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
     )
 
 
+def _insert(table: str, columns: Sequence[str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
 PUT_TASK: Final = _upsert("tasks", TASK_COLUMNS, ("id",))
-# whoever began an attempt keeps it, whoever adopted it since
 PUT_ATTEMPT: Final = _upsert(
-    "worker_sessions", _ATTEMPT_WRITTEN, ("task_id", "attempt"), ("id", "supervisor_id")
-).replace(
-    # a supervisor that adopts it has not seen the highest peak
-    "memory_peak_mb = excluded.memory_peak_mb",
-    "memory_peak_mb = max(ifnull(memory_peak_mb, excluded.memory_peak_mb),"
-    " ifnull(excluded.memory_peak_mb, memory_peak_mb))",
+    "worker_sessions",
+    _ATTEMPT_WRITTEN,
+    ("task_id", "attempt"),
+    # whoever began an attempt keeps it, whoever adopted it since
+    keep=("id", "supervisor_id"),
+    # a supervisor that adopts it has not seen the highest
+    highest=("memory_peak_mb", "heap_peak_mb"),
 )
 PUT_EVENT: Final = _upsert("events", EVENT_COLUMNS, ("seq",))
 PUT_ROLLUP: Final = (
@@ -67,6 +90,8 @@ PUT_ROLLUP: Final = (
     " ON CONFLICT (task_id, attempt, minute) DO UPDATE SET low = min(low, excluded.low),"
     " high = max(high, excluded.high), last = excluded.last"
 )
+ADD_SNAPSHOT: Final = _insert("snapshots", (*SNAPSHOT_COLUMNS, "base_name"))
+ADD_FINDING: Final = _insert("findings", FINDING_COLUMNS)
 PUT_META: Final = _upsert("meta", ("key", "value"), ("key",))
 
 
@@ -137,7 +162,8 @@ def _attempt_row(record: AttemptRecord, supervisor_id: str) -> Row:
         record.id or None, record.task_id, record.attempt, record.name, record.kind.value,
         record.status, record.created_at, record.started_at, record.ended_at, record.pid,
         record.exit_code, record.signal, _megabytes(record.peak_bytes),
-        _megabytes(record.cap_bytes), record.cap_means and record.cap_means.value,
+        _megabytes(record.heap_peak_bytes), _megabytes(record.cap_bytes),
+        record.cap_means and record.cap_means.value,
         record.verdict and record.verdict.value, _plain(record.reason),
         msgspec.json.encode(evidence).decode(), supervisor_id, base_name(record.name),
     )  # fmt: skip
@@ -146,6 +172,25 @@ def _attempt_row(record: AttemptRecord, supervisor_id: str) -> Row:
 def _event_row(event: Event) -> Row:
     return (
         event.seq or None, event.at, event.task_id, event.attempt, event.kind, _plain(event.text)
+    )  # fmt: skip
+
+
+def snapshot_row(snapshot: Snapshot, number: int) -> Row:
+    """Of ADD_SNAPSHOT, under this number."""
+    values = (getattr(snapshot, name) for name in SNAPSHOT_COLUMNS[1:])
+    plain = (_plain(value) if isinstance(value, str) else value for value in values)
+    return (number, *plain, base_name(snapshot.name))
+
+
+def finding_row(finding: Finding, number: int) -> Row:
+    """Of ADD_FINDING, under this number."""
+    path = [_plain(step) for step in finding.path]
+    return (
+        number, finding.task_id, finding.attempt, finding.name, finding.pid, finding.at,
+        finding.seconds, _plain(finding.text), msgspec.json.encode(finding.growers).decode(),
+        msgspec.json.encode(path).decode(), _plain(finding.holder), _plain(finding.function),
+        _plain(finding.file), finding.line, finding.before, finding.after,
+        _plain(finding.cut_short),
     )  # fmt: skip
 
 
@@ -166,6 +211,7 @@ def attempt_of(row: Sequence[Any]) -> AttemptRecord:
     fields = dict(zip(ATTEMPT_COLUMNS, row, strict=True))
     fields["kind"] = fields.pop("agent_type")
     fields["peak_bytes"] = _bytes(fields.pop("memory_peak_mb"))
+    fields["heap_peak_bytes"] = _bytes(fields.pop("heap_peak_mb"))
     fields["cap_bytes"] = _bytes(fields.pop("cap_mb"))
     fields["evidence"] = msgspec.json.decode(fields["evidence"])
     return msgspec.convert(fields, AttemptRecord)
@@ -179,3 +225,18 @@ def event_of(row: Sequence[Any]) -> Event:
 def rollup_of(row: Sequence[Any]) -> Rollup:
     """Of a row of ROLLUP_COLUMNS. Raises as `task_of`."""
     return msgspec.convert(dict(zip(ROLLUP_COLUMNS, row, strict=True)), Rollup)
+
+
+def snapshot_of(row: Sequence[Any]) -> Snapshot:
+    """Of a row of SNAPSHOT_COLUMNS. Raises as `task_of`."""
+    return msgspec.convert(dict(zip(SNAPSHOT_COLUMNS, row, strict=True)), Snapshot)
+
+
+def finding_of(row: Sequence[Any]) -> Finding:
+    """Of a row of FINDING_COLUMNS. Raises as `task_of`."""
+    fields = dict(zip(FINDING_COLUMNS, row, strict=True))
+    fields["growers"] = msgspec.json.decode(fields["growers"])
+    fields["path"] = msgspec.json.decode(fields.pop("retainers"))
+    fields["before"] = fields.pop("first_snapshot")
+    fields["after"] = fields.pop("last_snapshot")
+    return msgspec.convert(fields, Finding)

@@ -108,7 +108,56 @@ CREATE TABLE rollups (
     "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT)",
 )
 
-STEPS: tuple[Sequence[str], ...] = (_FIRST,)
+_SECOND = (
+    """\
+CREATE TABLE snapshots (
+  -- heap snapshots on disk; sizes are bytes
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  task_id TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  name TEXT NOT NULL,           -- of the task, which may be forgotten before the file is
+  base_name TEXT NOT NULL,      -- name without the /3 of one of several copies
+  pid INTEGER NOT NULL,
+  runtime TEXT NOT NULL,        -- node, python
+  version TEXT NOT NULL,
+  format TEXT NOT NULL,         -- v8, python
+  at REAL NOT NULL,
+  path TEXT NOT NULL,
+  bytes INTEGER NOT NULL,       -- of the file
+  seconds REAL NOT NULL,        -- that it took
+  pause_s REAL,                 -- that the program stood still
+  heap_bytes INTEGER,
+  rss_bytes INTEGER,
+  extra_bytes INTEGER,          -- how much the process grew meanwhile
+  why TEXT NOT NULL,            -- operator, hunt
+  deleted INTEGER NOT NULL DEFAULT 0  -- 1: the file is gone, what it cost is still known
+)""",
+    "CREATE INDEX snapshots_by_task ON snapshots (task_id)",
+    """\
+CREATE TABLE findings (
+  -- how leak hunts ended
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  task_id TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  at REAL NOT NULL,
+  seconds REAL NOT NULL,
+  text TEXT NOT NULL,           -- the finding in words
+  growers TEXT NOT NULL,        -- JSON: name, bytes_per_min, bytes, count of each class
+  retainers TEXT NOT NULL,      -- JSON: the path from the root, a list of strings
+  holder TEXT,
+  function TEXT,
+  file TEXT,
+  line INTEGER,
+  first_snapshot INTEGER,       -- ids in snapshots
+  last_snapshot INTEGER,
+  cut_short TEXT                -- why it ended early
+)""",
+    "CREATE INDEX findings_by_task ON findings (task_id)",
+)
+
+STEPS: tuple[Sequence[str], ...] = (_FIRST, _SECOND)
 """`STEPS[n]` turns version n into n + 1. A released step is never changed, only followed."""
 
 VERSION = len(STEPS)

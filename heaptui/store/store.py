@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import aiosqlite
 
-from heaptui.model import AttemptRecord, Event, Kind
-from heaptui.store import retention
+from heaptui.model import AttemptRecord, Event, Finding, Kind, Snapshot
+from heaptui.store import retention, rows
 from heaptui.store.history import History
 from heaptui.store.opening import close_database, connect, open_database
 from heaptui.store.records import Batch, Rollup, StoredTask
@@ -35,6 +36,7 @@ class Store:
         self._writer = Writer(connection, path)
         self._history = history
         self._closed = False
+        self._numbering = asyncio.Lock()
 
     @classmethod
     async def open(cls, path: Path, supervisor_id: str) -> Store:
@@ -133,6 +135,42 @@ class Store:
     async def highest_order(self) -> int:
         """0 where there is no task."""
         return await self._history.highest_order()
+
+    async def add_snapshot(self, snapshot: Snapshot) -> int:
+        """Keeps it under a new number, which is returned; its own `id` is not looked at."""
+        return await self._add(
+            "snapshots", rows.ADD_SNAPSHOT, lambda number: rows.snapshot_row(snapshot, number)
+        )
+
+    async def snapshots(self, task_id: str | None = None) -> list[Snapshot]:
+        """Of one task or of all, the latest first."""
+        return await self._history.snapshots(task_id)
+
+    async def delete_snapshots(self, ids: Iterable[int]) -> None:
+        """They are no longer listed; what they cost stays known."""
+        gone: list[rows.Row] = [(number,) for number in ids]
+        if gone:
+            await self._writer.write([("UPDATE snapshots SET deleted = 1 WHERE id = ?", gone)])
+
+    async def costs(self, runtime: str) -> list[Snapshot]:
+        """What earlier snapshots of a runtime took, deleted ones too, the latest first."""
+        return await self._history.costs(runtime)
+
+    async def add_finding(self, finding: Finding) -> int:
+        """Keeps it under a new number, which is returned; its own `id` is not looked at."""
+        return await self._add(
+            "findings", rows.ADD_FINDING, lambda number: rows.finding_row(finding, number)
+        )
+
+    async def findings(self, task_id: str | None = None) -> list[Finding]:
+        """Of one task or of all, the latest first."""
+        return await self._history.findings(task_id)
+
+    async def _add(self, table: str, sql: str, row: Callable[[int], rows.Row]) -> int:
+        async with self._numbering:
+            number = await self._history.highest_number(table) + 1
+            await self._writer.write([(sql, [row(number)])])
+            return number
 
     async def forget(self, ids: Iterable[str]) -> int:
         """Deletes ended tasks with everything of theirs; how many. Others are left alone."""

@@ -21,7 +21,7 @@ _SMALL_SOON_S = 300.0
 
 def of_task(task: Task) -> tuple[float, Alert] | None:
     """The alert of one task with its urgency in seconds, None when it is calm."""
-    sample, cap = task.sample, task.cap_bytes
+    sample, cap = task.sample, task.cap_in_force
     if task.state is not State.RUNNING or sample is None or not cap:
         return None
     memory, shown_cap = sample.memory_bytes, units.short_size(cap)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from heaptui.engine.base import LaunchSpec
@@ -10,13 +12,38 @@ from heaptui.errors import StorageTrouble
 from heaptui.model import CapMeans, TaskSpec
 from heaptui.paths import StateDir, private
 from heaptui.runtime.launch import Launch, prepare
+from heaptui.runtime.preload.place import Preload, placed
 from heaptui.supervisor.task import Task
 
 _FORCED = (CapMeans.CGROUP1, CapMeans.CGROUP2)
 
 
+@dataclass(slots=True)
+class Surroundings:
+    """What all launches of one supervisor share. `own_presets`: the directory of the operator's own
+    presets (None: beside the configuration); `looks_inside`: whether tasks get the preload."""
+
+    state: StateDir
+    own_presets: Path | None = None
+    looks_inside: bool = True
+    _preload: Preload | None = None
+
+    async def preload(self) -> Preload | None:
+        """Where the preload lies now; put there again when somebody removed it, because a Node that
+        misses it does not start.
+
+        Raises:
+            StorageTrouble: it cannot be written.
+        """
+        if not self.looks_inside:
+            return None
+        if self._preload is None or not self._preload.node.exists():
+            self._preload = await asyncio.to_thread(placed, self.state.root)
+        return self._preload
+
+
 async def prepared(
-    state: StateDir,
+    around: Surroundings,
     spec: TaskSpec,
     *,
     task_id: str,
@@ -32,13 +59,16 @@ async def prepared(
         attempt=attempt,
         environment=environment,
         cap_bytes=cap_bytes,
-        cache=state.root / "runtimes.json",
+        cache=around.state.root / "runtimes.json",
         rlimited=means not in _FORCED,
+        preload=await around.preload() if spec.preload else None,
+        socket=str(around.state.socket("worker")),
+        own_presets=around.own_presets,
     )
 
 
 async def launch_spec(
-    state: StateDir, task: Task, means: CapMeans, environment: dict[str, str]
+    around: Surroundings, task: Task, means: CapMeans, environment: dict[str, str]
 ) -> tuple[LaunchSpec, Launch]:
     """The attempt that was just begun, ready for the engine; its directory is made.
 
@@ -46,6 +76,7 @@ async def launch_spec(
         StorageTrouble: its directory cannot be made now.
         HeaptuiError: it can never be launched.
     """
+    state = around.state
     try:
         private(state.task(task.id))
     except OSError as error:
@@ -54,7 +85,7 @@ async def launch_spec(
             "Free space in the state directory; the task starts by itself then.",
         ) from error
     launch = await prepared(
-        state,
+        around,
         task.spec,
         task_id=task.id,
         attempt=task.attempts,

@@ -13,9 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from heaptui.engine.base import Exited, Started
 from heaptui.errors import HeaptuiError
-from heaptui.model import AttemptRecord, Event, State, TaskSpec, Verdict
+from heaptui.model import AttemptRecord, Event, Limits, State, TaskSpec, Verdict
 from heaptui.store.records import Batch, Rollup
 from heaptui.supervisor.machine import Trigger, after_end, step
 from heaptui.supervisor.metrics import Gauge
@@ -60,6 +62,11 @@ class Ledger:
         self.live = 0
         self.unended = 0
         self.trouble: HeaptuiError | None = None
+
+    @property
+    def unwritten(self) -> int:
+        """Lines of history that are not stored yet."""
+        return len(self._events)
 
     def get(self, task_id: str) -> Task | None:
         return self.tasks.get(task_id)
@@ -134,7 +141,7 @@ class Ledger:
         self._touch(task)
 
     def started(self, task: Task, event: Started) -> None:
-        task.pid, task.means = event.identity.pid, event.means
+        task.pid, task.cap_means = event.identity.pid, event.means
         # adopted again by a second warden: it began when it began
         task.started_at = task.started_at or event.at
         if task.gauge is None:
@@ -180,10 +187,15 @@ class Ledger:
 
     def peaked(self, task: Task) -> None:
         """Has its peak stored when it is worth it: a killed supervisor takes the rest along."""
-        if task.peak_bytes and task.peak_bytes > task.stored_peak * 1.02:
-            task.stored_peak = task.peak_bytes
+        peaks = (task.peak_bytes or 0, task.heap_peak_bytes or 0)
+        if any(peak > stored * 1.02 for peak, stored in zip(peaks, task.stored_peaks, strict=True)):
+            task.stored_peaks = peaks
             self._dirty.add(task.id)
             self._dirty_attempts[task.id, task.attempts] = task.attempt_record(task.state)
+
+    def shown(self, task: Task) -> None:
+        """Something changed that rows show and nobody stores."""
+        self._watchers.changed(task.id)
 
     def back_off(self, task: Task, until: float) -> None:
         task.next_try_at = until
@@ -211,6 +223,20 @@ class Ledger:
         task.verdict = task.reason = task.stop_why = task.pid = None
         task.failures, task.order = 0, order
         self.note(task, "queued", "queued again by the operator")
+        self._touch(task)
+        return task
+
+    def relimit(self, task: Task, limits: Limits) -> Task:
+        """Other limits for the next attempt; the task as the ledger holds it. An attempt that runs
+        keeps its own."""
+        held = self.tasks.get(task.id)
+        if held is None:
+            self.hold(task)
+        else:
+            task = held
+        task.spec = replace(task.spec, limits=limits)
+        if not task.state.live:
+            task.take_limits()
         self._touch(task)
         return task
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
 
 from heaptui import __version__
 from heaptui.config import Config
@@ -29,42 +30,40 @@ from heaptui.engine.base import (
     Working,
 )
 from heaptui.errors import HeaptuiError, StorageTrouble
-from heaptui.memory.own import own_rss, rss_of
-from heaptui.model import CapMeans, Host, HostSample, State, Verdict, VerdictKind
+from heaptui.model import CapMeans, Finding, Host, HostSample, State, Verdict
 from heaptui.paths import StateDir
 from heaptui.store.records import Rollup
 from heaptui.store.store import Store
 from heaptui.supervisor import verdicts
+from heaptui.supervisor.activities import Activities
 from heaptui.supervisor.alerts import alerts
 from heaptui.supervisor.backoff import delay
+from heaptui.supervisor.caps import Caps
+from heaptui.supervisor.dispatching import AGAIN_S, Dispatch, Dispatcher
 from heaptui.supervisor.environments import Environments
+from heaptui.supervisor.header import header
 from heaptui.supervisor.last_words import last_words
-from heaptui.supervisor.launching import launch_spec, remove_files
+from heaptui.supervisor.launching import Surroundings, remove_files
 from heaptui.supervisor.ledger import Ledger
+from heaptui.supervisor.looking_at_self import OwnFigures, sampling
 from heaptui.supervisor.machine import Trigger, may
 from heaptui.supervisor.metrics import Gauge
+from heaptui.supervisor.phases import Phases
 from heaptui.supervisor.pictures import Gallery, visibly_moved
-from heaptui.supervisor.queue import admissible, wait_reason
+from heaptui.supervisor.queue import wait_reason
 from heaptui.supervisor.recovery import Action, Step, reconcile
+from heaptui.supervisor.rooms import Rooms
+from heaptui.supervisor.snapshots_begun import Notes
 from heaptui.supervisor.task import Task, revived
+from heaptui.supervisor.timers import Timers
 
 RECENT_AT_START = 50
-_COMMIT_AGAIN_S = 2.0
 _HANG_WITHIN_S = 0.1
 _PEAKS_EVERY_S = 10
 """How much of a peak a killed supervisor can forget."""
 
 _REMEMBERED_S = 7200.0
 _HOUSEKEEPING_S = 3600.0
-
-
-@dataclass(slots=True)
-class Dispatch:
-    """The operator's say over the queue; kept in the store."""
-
-    paused: bool = False
-    concurrency: int = 1
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Supervisor:
@@ -79,6 +78,7 @@ class Supervisor:
         config: Config,
         supervisor_id: str,
         clock: Callable[[], float] = time.time,
+        own_presets: Path | None = None,
     ) -> None:
         self.state = state
         self.store = store
@@ -87,12 +87,12 @@ class Supervisor:
         self.id = supervisor_id
         self.version = __version__
         self.clock = clock
+        self.around = Surroundings(state, own_presets, config.heap.preload)
         self.since = clock()
         self.dispatch = Dispatch(concurrency=config.queue.slots())
         self.environments = Environments(state.environments)
         self.gallery = Gallery(Host(sample=None))
         self.ledger = Ledger(store, self.gallery, clock)
-        self.means = CapMeans.WATCHDOG
         self.host: HostSample | None = None
         self.order = 0
         self._unended_told = -1
@@ -100,11 +100,35 @@ class Supervisor:
         self._to_acknowledge: list[tuple[str, int]] = []
         self._hanging: asyncio.TimerHandle | None = None
         self._unlaunched: list[Task] = []
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._launches: asyncio.TaskGroup | None = None
+        self._timers = Timers(clock)
+        self._group: asyncio.TaskGroup | None = None
+        self._sampled = asyncio.Event()
+        self.activities = Activities(self.gallery, clock)
+        self.phases = Phases()
+        self.rooms = Rooms()
+        self.begun = Notes(store)
+        self.caps = Caps(engine, self.ledger, self.begin, self.next_sample)
+        self._dispatcher = Dispatcher(
+            around=self.around,
+            engine=engine,
+            ledger=self.ledger,
+            environments=self.environments,
+            dispatch=self.dispatch,
+            begin=self.begin,
+            ended=lambda task, verdict: self._ended(task, clock(), verdict, None),
+            troubled=self._troubled,
+        )
         self._minute = int(clock()) // 60
+        self.own = OwnFigures()
+        self.hunts: dict[str, asyncio.Task[Finding]] = {}
+        """Leak hunts under way, by task."""
         self.idle = asyncio.Event()
         """Set while nothing is left to watch and everything is stored."""
+
+    @property
+    def means(self) -> CapMeans:
+        """What holds caps here."""
+        return self._dispatcher.means
 
     # --- life ----------------------------------------------------------------------------------
     async def recover(self) -> None:
@@ -114,7 +138,8 @@ class Supervisor:
         if chosen:
             self.dispatch.concurrency = int(chosen)
         self.order = await self.store.highest_order()
-        self.means = self.engine.nodes()[0].means
+        await self.begun.recall()
+        self._dispatcher.means = self.engine.nodes()[0].means
         for stored in reversed(await self.store.recent(RECENT_AT_START)):
             self.ledger.hold(revived(stored))
         for stored in await self.store.unended():
@@ -130,7 +155,7 @@ class Supervisor:
             await self._recover(action)
         self.dispatch.wake.set()
         await self.tell_unended()
-        self._settle_soon()
+        self.settle_soon()
 
     async def _recover(self, action: Action) -> None:
         task = self.ledger.get(action.task_id)
@@ -163,15 +188,36 @@ class Supervisor:
 
     async def run(self) -> None:
         """Until cancelled. An error in any part ends them all."""
+        # it asks of a supervisor what operators ask of it
+        from heaptui.supervisor.snapshot_shelf import take_over
+
         async with asyncio.TaskGroup() as group:
-            self._launches = group
+            self._group = group
             group.create_task(self._follow_engine(), name="engine events")
-            group.create_task(self._dispatching(), name="dispatch")
+            group.create_task(self._dispatcher.run(self.settle_soon), name="dispatch")
             group.create_task(self._committing(), name="commits")
             group.create_task(self._housekeeping(), name="housekeeping")
+            group.create_task(sampling(self), name="own memory")
+            group.create_task(take_over(self), name="snapshots left behind")
             for task in self._unlaunched:
-                self._launch_soon(task)
+                self._dispatcher.launch(task)
             self._unlaunched.clear()
+
+    def begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Work of the supervisor's own beside the rest: an error in it ends everything. Outside
+        `run` nothing is begun."""
+        try:
+            if self._group is None:
+                work.close()
+            else:
+                self._group.create_task(work, name=name)
+        except RuntimeError:
+            # the group is being left: whoever takes over does what is to be done
+            work.close()
+
+    async def next_sample(self) -> None:
+        """Returns when the engine has measured once more."""
+        await self._sampled.wait()
 
     async def clear_environments(self) -> None:
         """Deletes those that no task needs any more."""
@@ -188,67 +234,12 @@ class Supervisor:
             if self.ledger.get(name) is None and await self.store.task(name) is None:
                 await asyncio.to_thread(remove_files, self.state, name)
 
-    # --- dispatch ------------------------------------------------------------------------------
-    async def _dispatching(self) -> None:
-        while True:
-            await self.dispatch.wake.wait()
-            self.dispatch.wake.clear()
-            while admissible(
-                live=self.ledger.live,
-                concurrency=self.dispatch.concurrency,
-                paused=self.dispatch.paused,
-            ):
-                task = self.ledger.queue.take(self.ledger.get)
-                if task is None:
-                    break
-                self.ledger.admit(task)
-                self._launch_soon(task)
-            self._settle_soon()
-
-    def _launch_soon(self, task: Task) -> None:
-        if self._launches is not None:
-            self._launches.create_task(self._launch(task), name=f"launch {task.id}")
-
-    async def _launch(self, task: Task) -> None:
-        attempt = task.attempts
-        if self._stopped_early(task):
-            return
-        try:
-            environment = await self.environments.get(task.environment)
-            spec, launch = await launch_spec(self.state, task, self.means, environment)
-        except StorageTrouble as trouble:
-            self.ledger.trouble = trouble
-            self._hang()
-            await asyncio.sleep(_COMMIT_AGAIN_S)
-            if task.attempts == attempt and task.state.live:
-                self._launch_soon(task)
-            return
-        except HeaptuiError as error:
-            if task.attempts == attempt and task.state.live:
-                verdict = Verdict(VerdictKind.BAD_LAUNCH, error.what, (error.remedy,))
-                self._ended(task, self.clock(), verdict, None)
-            return
-        if self._stopped_early(task):
-            return
-        task.heap_limit_bytes, task.launch = launch.heap_limit_bytes, spec.argv
-        for text in launch.notes:
-            self.ledger.note(task, "launch", text)
-        await self.engine.submit(spec, attempt)
-
-    def _stopped_early(self, task: Task) -> bool:
-        """Stopped before it was handed to the engine, where there is nothing to end."""
-        if task.state is not State.STOPPING:
-            return False
-        verdict = Verdict(VerdictKind.STOPPED, "stopped before it ran")
-        self._ended(task, self.clock(), verdict, None)
-        return True
-
     # --- what the engine says ------------------------------------------------------------------
     async def _follow_engine(self) -> None:
         async for event in self.engine.events():
             match event:
                 case Sampled():
-                    self._sampled(event)
+                    self._measured(event)
                 case NodeUp() | NodeDown():
                     self._hang()
                 case _:
@@ -260,8 +251,8 @@ class Supervisor:
         task = self.ledger.get(event.task_id)
         if task is None or task.attempts != event.attempt or not task.state.live:
             # an older attempt, or an end that is stored already: nothing here depends on it
-            if isinstance(event, Exited | Lost) and self._launches is not None:
-                self._launches.create_task(self._book_older(event))
+            if isinstance(event, Exited | Lost):
+                self.begin(self._book_older(event), f"older end of {event.task_id}")
             return
         match event:
             case Started():
@@ -270,6 +261,8 @@ class Supervisor:
             case Exited():
                 words = last_words(self.state.output(task.id, task.attempts), event.signal)
                 verdict = verdicts.judge(event, task.stop_why, task.spec.limits.timeout_s, words)
+                if self.rooms.written(task.id):
+                    verdict = verdicts.in_mid_snapshot(verdict)
                 self._ended(task, event.at, verdict, event)
             case Lost():
                 self._ended(task, event.at, verdicts.lost(event), None)
@@ -278,19 +271,21 @@ class Supervisor:
             case Queued():
                 task.wait_reason = event.why or "waits in the engine"
                 self.gallery.changed(task.id)
+            case Working():
+                self.phases.heard(event)
             case Placed():
                 self.ledger.note(task, "placed", f"placed on {event.node}")
-        self._settle_soon()
+        self.settle_soon()
 
     def _ended(self, task: Task, at: float, verdict: Verdict, exited: Exited | None) -> None:
-        self._disarm(task.id)
+        self._timers.disarm(task.id)
         attempt = task.attempts
         self._roll_up_task(task, self._minute)
         if self.ledger.end(task, at, verdict, exited) is Trigger.TRY_AGAIN:
             self._back_off(task, self.clock() + delay(self.config.retry, task.failures))
         self._to_acknowledge.append((task.id, attempt))
         self.dispatch.wake.set()
-        self._settle_soon()
+        self.settle_soon()
 
     async def _book_older(self, event: Exited | Lost) -> None:
         """An end that comes again, or that the disk had no room for when it came."""
@@ -304,10 +299,11 @@ class Supervisor:
             if record.attempt == event.attempt and record.ended_at is None:
                 self.ledger.book(verdicts.closed(record, event))
         self._to_acknowledge.append((event.task_id, event.attempt))
-        self._settle_soon()
+        self.settle_soon()
 
-    def _sampled(self, event: Sampled) -> None:
+    def _measured(self, event: Sampled) -> None:
         self.host = event.host or self.host
+        self._look_into(event)
         for sample in event.tasks:
             task = self.ledger.get(sample.task_id)
             if task is None or task.attempts != sample.attempt or not task.state.live:
@@ -326,14 +322,28 @@ class Supervisor:
             self._roll_up(self._minute)
             self._minute = minute
         if int(event.at) % _PEAKS_EVERY_S == 0:
-            self._settle_soon()
+            self.settle_soon()
         self._hang()
+        waiting, self._sampled = self._sampled, asyncio.Event()
+        waiting.set()
+
+    def _look_into(self, event: Sampled) -> None:
+        """The heaps of this pass, before the rows are compared with what is shown of them."""
+        for task_id, heaps in event.heaps.items():
+            task = self.ledger.get(task_id)
+            if task is not None and task.state.live:
+                task.looked_into(heaps)
+        for task_id, why in event.heapless.items():
+            task = self.ledger.get(task_id)
+            if task is not None and task.state.live:
+                task.looked_into(())
+                task.heap_absent = why
 
     def _roll_up(self, minute: int) -> None:
         for task in self.ledger.tasks.values():
             if task.state.live:
                 self._roll_up_task(task, minute)
-        self._settle_soon()
+        self.settle_soon()
 
     def _roll_up_task(self, task: Task, minute: int) -> None:
         figures = task.gauge.minute(minute) if task.gauge else None
@@ -353,32 +363,21 @@ class Supervisor:
         if self._hanging is not None:
             self._hanging.cancel()
             self._hanging = None
-        running = waiting = failed = caps = 0
-        for task in self.ledger.tasks.values():
-            if task.state.live:
-                running += 1
-                caps += task.cap_bytes or 0
-            elif not task.state.ended:
-                waiting += 1
-            elif task.state in (State.FAILED, State.LOST):
-                failed += 1
         trouble = str(self.ledger.trouble) if self.ledger.trouble else None
-        host = Host(
+        tasks = self.ledger.tasks.values()
+        host = header(
+            tasks,
             sample=self.host,
-            caps_bytes=caps,
-            self_bytes=own_rss(),
-            warden_bytes=rss_of(keeper) if (keeper := self.engine.keeper_pid()) else None,
-            running=running,
-            waiting=waiting,
-            failed=failed,
-            paused=self.dispatch.paused,
-            concurrency=self.dispatch.concurrency,
+            dispatch=self.dispatch,
             means=self.means,
-            store_trouble=trouble,
+            keeper_pid=self.engine.keeper_pid(),
+            trouble=trouble,
         )
-        self.gallery.hang(
-            host, alerts(self.ledger.tasks.values(), self.host, trouble, self.clock())
-        )
+        self.gallery.hang(host, alerts(tasks, self.host, trouble, self.clock()))
+
+    def _troubled(self, trouble: StorageTrouble) -> None:
+        self.ledger.trouble = trouble
+        self._hang()
 
     def _hang_soon(self) -> None:
         """After changes of state; a burst of them is one look."""
@@ -390,16 +389,6 @@ class Supervisor:
         self._hang()
 
     # --- timers --------------------------------------------------------------------------------
-    def _arm(self, task_id: str, at: float, what: Callable[[], None]) -> None:
-        self._disarm(task_id)
-        left_s = max(0.0, at - self.clock())
-        self._timers[task_id] = asyncio.get_running_loop().call_later(left_s, what)
-
-    def _disarm(self, task_id: str) -> None:
-        handle = self._timers.pop(task_id, None)
-        if handle is not None:
-            handle.cancel()
-
     def _back_off(self, task: Task, until: float) -> None:
         self.ledger.back_off(task, until)
 
@@ -408,7 +397,7 @@ class Supervisor:
                 self.ledger.due(task)
                 self.dispatch.wake.set()
 
-        self._arm(task.id, until, due)
+        self._timers.arm(task.id, until, due)
 
     def _arm_timeout(self, task: Task) -> None:
         limit, attempt = task.spec.limits.timeout_s, task.attempts
@@ -416,11 +405,11 @@ class Supervisor:
             return
 
         def expired() -> None:
-            if task.state is State.RUNNING and task.attempts == attempt and self._launches:
+            if task.state is State.RUNNING and task.attempts == attempt:
                 grace_s = task.spec.limits.grace_s
-                self._launches.create_task(self.stop({task: grace_s}, "timeout"))
+                self.begin(self.stop({task: grace_s}, "timeout"), f"time-out of {task.id}")
 
-        self._arm(task.id, task.started_at + limit, expired)
+        self._timers.arm(task.id, task.started_at + limit, expired)
 
     # --- stopping ------------------------------------------------------------------------------
     async def stop(self, chosen: Mapping[Task, float], why: str) -> None:
@@ -431,7 +420,7 @@ class Supervisor:
         """
         stopping = {task: grace for task, grace in chosen.items() if may(task.state, Trigger.STOP)}
         for task, grace_s in stopping.items():
-            self._disarm(task.id)
+            self._timers.disarm(task.id)
             self.ledger.stop(task, why, self.clock() + grace_s)
             if not task.state.ended:
                 what = "killing the tree" if grace_s == 0 else f"TERM, then kill in {grace_s:.0f} s"
@@ -444,10 +433,11 @@ class Supervisor:
         for task, grace_s in stopping.items():
             if not task.state.ended:
                 await self.engine.cancel(task.id, grace_s)
-        self._settle_soon()
+        self.settle_soon()
 
     # --- storing -------------------------------------------------------------------------------
-    def _settle_soon(self) -> None:
+    def settle_soon(self) -> None:
+        """What was changed is stored without anybody waiting for it."""
         self._commit.set()
 
     async def tell_unended(self) -> None:
@@ -469,7 +459,7 @@ class Supervisor:
                 # shown in the header by `trouble`; nothing is acknowledged that is not stored
                 self._hang()
                 self._to_acknowledge = ready + self._to_acknowledge
-                asyncio.get_running_loop().call_later(_COMMIT_AGAIN_S, self._commit.set)
+                asyncio.get_running_loop().call_later(AGAIN_S, self._commit.set)
                 continue
             for task_id, attempt in ready:
                 await self.engine.acknowledge(task_id, attempt)

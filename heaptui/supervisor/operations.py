@@ -21,7 +21,9 @@ from heaptui.model import (
     State,
     TaskSpec,
 )
+from heaptui.runtime import heap_limits, presets
 from heaptui.runtime.caps import share_of_host
+from heaptui.supervisor.lasting import seen_through
 from heaptui.supervisor.launching import prepared, remove_files
 from heaptui.supervisor.loop import Supervisor
 from heaptui.supervisor.machine import Trigger, may
@@ -124,7 +126,7 @@ async def submit(supervisor: Supervisor, request: protocol.Submit) -> list[str]:
         key = _key(spec)
         if key not in checked:
             await prepared(
-                supervisor.state,
+                supervisor.around,
                 spec,
                 task_id=task_id,
                 attempt=1,
@@ -134,7 +136,7 @@ async def submit(supervisor: Supervisor, request: protocol.Submit) -> list[str]:
             )
             checked.add(key)
     # who hangs up now has queued them all the same
-    await asyncio.shield(asyncio.ensure_future(_queue(supervisor, new, request.environment)))
+    await seen_through(_queue(supervisor, new, request.environment))
     return list(ids)
 
 
@@ -167,12 +169,17 @@ def _key(spec: TaskSpec) -> bytes:
 def _cap(supervisor: Supervisor, spec: TaskSpec) -> tuple[int, str]:
     if spec.limits.cap_bytes is not None:
         return spec.limits.cap_bytes, "given"
-    configured = supervisor.config.limits.cap_bytes
-    if configured is not None:
-        return configured, "config"
     total = supervisor.engine.nodes()[0].mem_total_bytes
-    share = supervisor.config.limits.share
-    return share_of_host(total, supervisor.dispatch.concurrency, share), "share"
+    cap, source = supervisor.config.limits.cap_bytes, "config"
+    if cap is None:
+        share = supervisor.config.limits.share
+        cap, source = share_of_host(total, supervisor.dispatch.concurrency, share), "share"
+    if spec.preset:
+        preset = presets.find(spec.preset, supervisor.around.own_presets)
+        grown = heap_limits.cap_for(spec, preset, cap, total)
+        if grown is not None:
+            return grown, "preset"
+    return cap, source
 
 
 async def tasks(supervisor: Supervisor, request: protocol.ListTasks) -> list[Row]:
@@ -211,6 +218,7 @@ async def show(supervisor: Supervisor, text: str, events: int) -> Detail:
         attempts=tuple(_current(one, task) for one in await supervisor.store.attempts(task.id)),
         events=tuple(await supervisor.store.events(task.id, max(0, min(events, 5000)))),
         processes=processes,
+        heaps=task.heaps,
         env_names=tuple(sorted(task.spec.env)),
         output_path=str(path) if written else None,
         output_given_back=await asyncio.to_thread(output.given_back, path) if written else 0,
@@ -254,22 +262,29 @@ async def stop(supervisor: Supervisor, request: protocol.Stop) -> list[Row]:
     """Stops each; one that ended meanwhile is left as it is, one whose attempt changed is refused
     before anything is touched."""
     found = await resolve_all(supervisor, request.tasks)
-    for task, attempt in zip(found, request.attempts or [], strict=False):
-        if task.attempts != attempt:
-            raise Refused(
-                f"{task.name} is at attempt {task.attempts} now, not {attempt}: left as it is.",
-                "Look again, then stop what you see.",
-            )
+    of_attempts(found, request.attempts, "then stop what you see")
     chosen: dict[Task, float] = {}
     for task in found:
         if not may(task.state, Trigger.STOP):
             continue
         grace = task.spec.limits.grace_s if request.grace_s is None else request.grace_s
         chosen[task] = 0.0 if request.now else max(0.0, grace)
-    await asyncio.shield(
-        asyncio.ensure_future(supervisor.stop(chosen, "kill" if request.now else "stop"))
-    )
+    await seen_through(supervisor.stop(chosen, "kill" if request.now else "stop"))
     return [task.row() for task in found]
+
+
+def of_attempts(found: Sequence[Task], attempts: Sequence[int] | None, then: str) -> None:
+    """What a dialog showed is what is touched.
+
+    Raises:
+        Refused: one is in another attempt by now; `then` ends the advice.
+    """
+    for task, attempt in zip(found, attempts or [], strict=False):
+        if task.attempts != attempt:
+            raise Refused(
+                f"{task.name} is at attempt {task.attempts} now, not {attempt}: left as it is.",
+                f"Look again, {then}.",
+            )
 
 
 async def retry(supervisor: Supervisor, request: protocol.Retry) -> list[Row]:
@@ -282,7 +297,7 @@ async def retry(supervisor: Supervisor, request: protocol.Retry) -> list[Row]:
     for task in found:
         if task.state.ended:
             await supervisor.environments.get(task.environment)
-    return await asyncio.shield(asyncio.ensure_future(_requeue(supervisor, found, meant)))
+    return await seen_through(_requeue(supervisor, found, meant))
 
 
 async def _requeue(
@@ -314,7 +329,7 @@ async def forget(supervisor: Supervisor, names: Sequence[str]) -> int:
         if not task.state.ended:
             raise Refused(f"{task.name} is {task.state}, not ended.", "Stop it first.")
     # who hangs up now has deleted them all the same: no output is left without its record
-    return await asyncio.shield(asyncio.ensure_future(_forget(supervisor, found)))
+    return await seen_through(_forget(supervisor, found))
 
 
 async def _forget(supervisor: Supervisor, found: Sequence[Task]) -> int:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from heaptui import units
-from heaptui.model import Alert, Event, Host, Row
+from heaptui.model import Activity, Alert, Event, Host, Row
 from heaptui.protocol import Change, Picture
 from heaptui.supervisor.task import Task
 
@@ -33,6 +33,7 @@ class Watcher:
         self._events: deque[Event] = deque(maxlen=EVENTS_HELD)
         self._host = False
         self._alerts = False
+        self._activities = False
         self._stale = False
         self._something = asyncio.Event()
 
@@ -62,6 +63,10 @@ class Watcher:
         if host or alerts:
             self._something.set()
 
+    def acted(self) -> None:
+        self._activities = True
+        self._something.set()
+
     async def stirred(self) -> None:
         """Waits for any change, without taking it in."""
         await self._something.wait()
@@ -86,6 +91,7 @@ class Watcher:
         self._events.clear()
         host, self._host = self._host, False
         alerts, self._alerts = self._alerts, False
+        activities, self._activities = self._activities, False
         return Change(
             at=at(),
             rows=[shown for task_id in rows if (shown := row(task_id)) is not None],
@@ -93,20 +99,27 @@ class Watcher:
             host=gallery.host if host else None,
             alerts=gallery.alerts if alerts else None,
             events=events,
+            activities=gallery.activities if activities else None,
         )
 
 
 class Gallery:
-    """The current host line and alerts, and all who watch."""
+    """The current host line, alerts and activities, and all who watch."""
 
     def __init__(self, host: Host) -> None:
         self._watchers: set[Watcher] = set()
         self.host = host
         self.alerts: list[Alert] = []
+        self.activities: list[Activity] = []
 
     @property
     def watched(self) -> bool:
         return bool(self._watchers)
+
+    @property
+    def watchers(self) -> int:
+        """How many watch."""
+        return len(self._watchers)
 
     def enter(self) -> Watcher:
         watcher = Watcher()
@@ -135,9 +148,21 @@ class Gallery:
         for watcher in self._watchers:
             watcher.header(host=new_host, alerts=new_alerts)
 
+    def act(self, activities: list[Activity]) -> None:
+        """What runs now."""
+        if activities == self.activities:
+            return
+        self.activities = activities
+        for watcher in self._watchers:
+            watcher.acted()
+
     def picture(self, at: float, tasks: Iterable[Task]) -> Picture:
         return Picture(
-            at=at, host=self.host, rows=[task.row() for task in tasks], alerts=self.alerts
+            at=at,
+            host=self.host,
+            rows=[task.row() for task in tasks],
+            alerts=self.alerts,
+            activities=self.activities,
         )
 
 
@@ -156,10 +181,21 @@ def visibly_moved(task: Task) -> bool:
         sample.pss_bytes is None or _grain(sample.pss_bytes),
         task.peak_bytes and _grain(task.peak_bytes),
         task.spark,
+        task.cap_in_force,
+        *_heap_shown(task),
     )
     moved = shown != task.shown
     task.shown = shown
     return moved
+
+
+def _heap_shown(task: Task) -> tuple[object, ...]:
+    largest = task.largest_heap
+    if largest is None:
+        return (task.heap_absent,)
+    figures = (largest.used_bytes, largest.external_bytes, task.heap_peak_bytes)
+    grains = (None if figure is None else _grain(figure) for figure in figures)
+    return (*grains, largest.limit_bytes, len(task.heaps))
 
 
 def _grain(value: int) -> int:

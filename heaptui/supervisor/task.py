@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from msgspec import structs
 
 from heaptui.engine.base import Exited
 from heaptui.model import (
     AttemptRecord,
     CapMeans,
     Kind,
+    ProcessHeap,
     Row,
     State,
     TaskSample,
@@ -50,16 +55,21 @@ class Task:
     stop_why: str | None = None
     wait_reason: str | None = None
     pid: int | None = None
-    means: CapMeans | None = None
+    cap_means: CapMeans | None = None
     sample: TaskSample | None = None
     gauge: Gauge | None = None
     growth: float | None = None
     spark: tuple[int | None, ...] = ()
     output_bytes: int = 0
     attempt_peak: int | None = None
-    stored_peak: int = 0
+    stored_peaks: tuple[int, int] = (0, 0)
     shown: tuple[object, ...] = ()
-    launch: tuple[str, ...] = field(default=())
+    launch: tuple[str, ...] = ()
+    heaps: tuple[ProcessHeap, ...] = ()
+    heap_absent: str | None = None
+    heap_peak_bytes: int | None = None
+    raised_cap: int | None = None
+    highest_cap: int | None = None
 
     @property
     def name(self) -> str:
@@ -68,114 +78,82 @@ class Task:
     @property
     def to_cap_s(self) -> float | None:
         """Seconds until the cap at this rate; None while its growth is no trend."""
-        sample, cap = self.sample, self.cap_bytes
+        sample, cap = self.sample, self.cap_in_force
         if sample is None or cap is None or not climbs(self.gauge, sample.memory_bytes, cap):
             return None
         return seconds_to_cap(sample.memory_bytes, cap, self.growth)
 
+    @property
+    def cap_in_force(self) -> int | None:
+        """The cap now: above the task's own while a snapshot of it is written."""
+        return self.raised_cap or self.cap_bytes
+
+    @property
+    def largest_heap(self) -> ProcessHeap | None:
+        """Of its processes' heaps the one that holds most."""
+        return max(self.heaps, key=lambda heap: heap.used_bytes or 0, default=None)
+
     def stored(self) -> StoredTask:
-        return StoredTask(
-            id=self.id,
-            spec=self.spec,
-            state=self.state,
-            created_at=self.created_at,
-            order=self.order,
-            attempts=self.attempts,
-            failures=self.failures,
-            cap_bytes=self.cap_bytes,
-            cap_source=self.cap_source,
-            started_at=self.started_at,
-            ended_at=self.ended_at,
-            exit_code=self.exit_code,
-            signal=self.signal,
-            verdict=self.verdict,
-            reason=self.reason,
-            peak_bytes=self.peak_bytes,
-            next_try_at=self.next_try_at,
-            stop_by=self.stop_by,
-            stop_why=self.stop_why,
-            environment=self.environment,
-            pid=self.pid,
-            cap_means=self.means,
-            output_bytes=self.output_bytes,
-            heap_limit_bytes=self.heap_limit_bytes,
-        )
+        return StoredTask(**self._under(StoredTask.__struct_fields__))
 
     def attempt_record(self, status: State) -> AttemptRecord:
-        return AttemptRecord(
-            id=0,
-            task_id=self.id,
-            attempt=self.attempts,
-            name=self.name,
-            kind=self.spec.kind,
-            status=status.value,
-            created_at=self.created_at,
-            started_at=self.started_at,
-            ended_at=self.ended_at,
-            pid=self.pid,
-            exit_code=self.exit_code,
-            signal=self.signal,
-            peak_bytes=self.attempt_peak,
-            cap_bytes=self.cap_bytes,
-            cap_means=self.means,
-            verdict=self.verdict,
-            reason=self.reason,
-            evidence=self.evidence,
-        )
+        own = {
+            "id": 0,
+            "task_id": self.id,
+            "attempt": self.attempts,
+            "kind": self.spec.kind,
+            "status": status.value,
+            "peak_bytes": self.attempt_peak,
+        }
+        return AttemptRecord(**(self._under(_OF_ATTEMPT) | own))
 
     def row(self) -> Row:
+        spec, largest = self.spec, self.largest_heap
         sample = self.sample if self.state.live else None
-        memory = sample.memory_bytes if sample else None
-        return Row(
-            id=self.id,
-            name=self.name,
-            kind=self.spec.kind,
-            state=self.state,
-            argv=self.spec.argv,
-            cwd=self.spec.cwd,
-            created_at=self.created_at,
-            pid=self.pid,
-            exit_code=self.exit_code,
-            signal=self.signal,
-            attempts=self.attempts,
-            rss_bytes=sample.rss_bytes if sample else None,
-            peak_bytes=self.peak_bytes,
-            cap_bytes=self.cap_bytes,
-            started_at=self.started_at,
-            ended_at=self.ended_at,
-            cap_source=self.cap_source,
-            cap_means=self.means,
-            memory_bytes=memory,
-            memory_from=sample.memory_from if sample else None,
-            pss_bytes=sample.pss_bytes if sample else None,
-            uss_bytes=sample.uss_bytes if sample else None,
-            growth_bytes_per_min=self.growth if sample else None,
-            to_cap_s=self.to_cap_s if sample else None,
-            cpu_percent=sample.cpu_percent if sample else None,
-            processes=sample.processes if sample else None,
-            heap_limit_bytes=self.heap_limit_bytes if self.spec.kind is Kind.NODE else None,
-            output_bytes=self.output_bytes,
-            timeout_s=self.spec.limits.timeout_s,
-            grace_s=self.spec.limits.grace_s,
-            priority=self.spec.priority,
-            retries=self.spec.retries,
-            verdict=self.verdict,
-            reason=self.reason,
-            wait_reason=self.wait_reason if not self.state.ended else None,
-            next_try_at=self.next_try_at,
-            spark=self.spark,
-        )
+        planned = self.heap_limit_bytes if spec.kind is Kind.NODE else None
+        derived = {
+            "kind": spec.kind,
+            "argv": spec.argv,
+            "cwd": spec.cwd,
+            "preset": spec.preset,
+            "priority": spec.priority,
+            "retries": spec.retries,
+            "timeout_s": spec.limits.timeout_s,
+            "grace_s": spec.limits.grace_s,
+            "cap_bytes": self.cap_in_force,
+            "cap_source": "raised" if self.raised_cap else self.cap_source,
+            "growth_bytes_per_min": self.growth if sample else None,
+            "to_cap_s": self.to_cap_s if sample else None,
+            "heap_used_bytes": largest.used_bytes if largest else None,
+            "heap_limit_bytes": (largest.limit_bytes if largest else None) or planned,
+            "external_bytes": largest.external_bytes if largest else None,
+            "heaps": len(self.heaps),
+            "heap_absent": None if largest else self.heap_absent,
+            "wait_reason": self.wait_reason if not self.state.ended else None,
+        }
+        measured = {name: getattr(sample, name) for name in _MEASURED} if sample else {}
+        return Row(**(self._under(_SHOWN) | measured | derived))
+
+    def _under(self, names: Iterable[str]) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names}
 
     def begin_attempt(self) -> None:
         """Forgets what belonged to the attempt before."""
+        self.take_limits()
         self.attempts += 1
         self.started_at = self.ended_at = self.exit_code = self.signal = None
         self.verdict = self.reason = self.next_try_at = self.stop_by = self.stop_why = None
-        self.wait_reason = self.pid = self.means = self.sample = self.growth = None
-        self.attempt_peak = None
+        self.wait_reason = self.pid = self.cap_means = self.sample = self.growth = None
+        self.attempt_peak = self.heap_peak_bytes = self.heap_absent = None
+        self.raised_cap = self.highest_cap = None
         self.shown = ()
-        self.evidence, self.spark, self.output_bytes = (), (), 0
+        self.evidence, self.spark, self.heaps, self.output_bytes = (), (), (), 0
         self.gauge = Gauge()
+
+    def take_limits(self) -> None:
+        """What was raised since it was queued holds from its next attempt on."""
+        if (cap := self.spec.limits.cap_bytes) is not None and cap != self.cap_bytes:
+            self.cap_bytes, self.cap_source = cap, "given"
 
     def end_attempt(self, at: float, verdict: Verdict, exited: Exited | None) -> None:
         self.ended_at = at
@@ -186,11 +164,12 @@ class Task:
             self.output_bytes = exited.output_bytes or self.output_bytes
         seen = (self.gauge.peak if self.gauge else 0, exited.peak_bytes or 0 if exited else 0)
         self.attempt_peak = max((self.attempt_peak or 0, *seen)) or None
-        if self.attempt_peak and self.cap_bytes and self.means in _HELD_BY_KERNEL:
+        if self.attempt_peak and self.cap_bytes and self.cap_means in _HELD_BY_KERNEL:
             # a process's own figure counts pages of files, which are not held against the cap
-            self.attempt_peak = min(self.attempt_peak, self.cap_bytes)
+            self.attempt_peak = min(self.attempt_peak, max(self.cap_bytes, self.highest_cap or 0))
         self.peak_bytes = max(self.peak_bytes or 0, self.attempt_peak or 0) or None
-        self.stop_by = self.sample = self.growth = None
+        self.stop_by = self.sample = self.growth = self.raised_cap = None
+        self.heaps, self.heap_absent = (), None
 
     def measured(self, sample: TaskSample, at: float) -> None:
         gauge = self.gauge = self.gauge or Gauge()
@@ -200,32 +179,26 @@ class Task:
         self.attempt_peak = max(self.attempt_peak or 0, gauge.peak)
         self.peak_bytes = max(self.peak_bytes or 0, gauge.peak)
 
+    def looked_into(self, heaps: tuple[ProcessHeap, ...]) -> None:
+        """What its processes report of their heaps now; none, when they are gone."""
+        self.heaps = heaps
+        if (largest := self.largest_heap) is not None:
+            self.heap_absent = None
+            self.heap_peak_bytes = max(self.heap_peak_bytes or 0, largest.used_bytes or 0) or None
+
+    def raise_cap(self, cap_bytes: int | None) -> None:
+        """Another cap is in force for a while; None: its own again."""
+        self.raised_cap = cap_bytes
+        self.highest_cap = max(self.highest_cap or 0, cap_bytes or 0) or None
+
 
 def revived(stored: StoredTask) -> Task:
     """A task as it was stored, without what only a live process tells."""
-    return Task(
-        id=stored.id,
-        spec=stored.spec,
-        created_at=stored.created_at,
-        order=stored.order,
-        state=stored.state,
-        attempts=stored.attempts,
-        failures=stored.failures,
-        cap_bytes=stored.cap_bytes,
-        cap_source=stored.cap_source,
-        started_at=stored.started_at,
-        ended_at=stored.ended_at,
-        exit_code=stored.exit_code,
-        signal=stored.signal,
-        verdict=stored.verdict,
-        reason=stored.reason,
-        peak_bytes=stored.peak_bytes,
-        next_try_at=stored.next_try_at,
-        stop_by=stored.stop_by,
-        stop_why=stored.stop_why,
-        environment=stored.environment,
-        pid=stored.pid,
-        means=stored.cap_means,
-        output_bytes=stored.output_bytes,
-        heap_limit_bytes=stored.heap_limit_bytes,
-    )
+    return Task(**structs.asdict(stored))
+
+
+_HELD = {"name", *(one.name for one in fields(Task))}
+# what a task and its outward forms call by one name is said once
+_SHOWN = tuple(_HELD & set(Row.__struct_fields__))
+_OF_ATTEMPT = tuple(_HELD & set(AttemptRecord.__struct_fields__))
+_MEASURED = tuple(set(TaskSample.__struct_fields__) & set(Row.__struct_fields__))

@@ -62,6 +62,13 @@ def _ending(exited: Exited) -> tuple[str, ...]:
     return (f"exit code {exited.code}",)
 
 
+def in_mid_snapshot(verdict: Verdict) -> Verdict:
+    """The same, of an attempt of which a heap snapshot was being written."""
+    if verdict.kind in (VerdictKind.FINISHED, VerdictKind.STOPPED, VerdictKind.TIMED_OUT):
+        return verdict
+    return replace(verdict, text=f"{verdict.text}, while its heap snapshot was written")
+
+
 def lost(event: Lost) -> Verdict:
     """The verdict on an attempt whose end nobody could see."""
     return Verdict(VerdictKind.LOST, event.text, (event.why,))

@@ -3,12 +3,12 @@ as a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
-from heaptui.errors import HeaptuiError
+from heaptui.tui.asking import Asking
 from heaptui.tui.cells import safe
 
 if TYPE_CHECKING:
@@ -21,78 +21,58 @@ class Acting:
     def __init__(self, app: HeaptuiApp, paint: Callable[[], None]) -> None:
         self._app = app
         self._board = app.board
-        self._paint = paint
-
-    def _go(self, work: Coroutine[Any, Any, None]) -> None:
-        self._app.run_worker(self._guarded(work))
-
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except HeaptuiError as error:
-            self._app.tell(str(error), severity="error")
-        self._paint()
-
-    async def _asked(self, screen: Screen[Any]) -> Any:
-        """A dialog's answer; the order stays while it is open."""
-        self._board.hold("dialog")
-        try:
-            return await self._app.push_screen_wait(screen)
-        finally:
-            self._board.release("dialog")
+        self._asking = Asking(app, app.board, paint)
 
     async def _done(self, screen: Screen[str | None]) -> None:
         """A dialog that acts by itself and gives the sentence that says so."""
-        said = await self._asked(screen)
+        said = await self._asking.asked(screen)
         if said:
-            self._board.clear_marks()
-            self._app.tell(said)
+            self._asking.done(said)
 
     def stop(self) -> None:
         targets = [row for row in self._board.targets() if not row.state.ended]
         if not targets:
-            self._app.tell("There is nothing to stop here: it has ended.")
+            self._asking.tell("There is nothing to stop here: it has ended.")
             return
         from heaptui.tui.screens.stop import StopScreen
 
-        self._go(self._done(StopScreen(self._app.operator, targets)))
+        self._asking.go(self._done(StopScreen(self._app.operator, targets)))
 
     def forget(self) -> None:
         targets = [row for row in self._board.targets() if row.state.ended]
         if not targets:
-            self._app.tell("Only a task that has ended can be forgotten.")
+            self._asking.tell("Only a task that has ended can be forgotten.")
             return
         from heaptui.tui.screens.forget import ForgetScreen
 
-        self._go(self._done(ForgetScreen(self._app.operator, targets)))
+        self._asking.go(self._done(ForgetScreen(self._app.operator, targets)))
 
     def retry(self) -> None:
         ids = [row.id for row in self._board.targets() if row.state.ended]
         if not ids:
-            self._app.tell("Only a task that has ended can be tried again.")
+            self._asking.tell("Only a task that has ended can be tried again.")
             return
-        self._go(self._retry(ids))
+        self._asking.go(self._retry(ids))
 
     async def _retry(self, ids: list[str]) -> None:
         rows = await self._app.operator.retry(ids)
-        self._board.clear_marks()
         names = safe(rows[0].name) if len(rows) == 1 else f"{len(rows)} tasks"
-        self._app.tell(f"{names}: queued for another attempt")
+        self._asking.done(f"{names}: queued for another attempt")
 
     def launch(self) -> None:
-        self._go(self._launch())
+        self._asking.go(self._launch())
 
     async def _launch(self) -> None:
         from heaptui.tui.screens.launch import LaunchScreen
 
         app = self._app
-        ids = await self._asked(LaunchScreen(app.operator, app.remembered, app.fallback))
+        ids = await self._asking.asked(LaunchScreen(app.operator, app.remembered, app.fallback))
         if ids:
             self._app.remember()
             self._board.expect(ids[0], self._app.clock())
 
     def pause_or_resume(self) -> None:
-        self._go(self._pause_or_resume())
+        self._asking.go(self._pause_or_resume())
 
     async def _pause_or_resume(self) -> None:
         host = self._board.host
@@ -103,7 +83,7 @@ class Acting:
         """Asks when work is live; without any there is nothing to lose."""
         live = sum(not row.state.ended for row in self._board.rows.values())
         if live:
-            self._go(self._leave(live))
+            self._asking.go(self._leave(live))
         else:
             self._app.exit("quit")
 
@@ -111,6 +91,6 @@ class Acting:
         from heaptui.tui.screens.quit import QuitScreen
 
         app = self._app
-        choice = await self._asked(QuitScreen(live, app.embedded, app.leaving))
+        choice = await self._asking.asked(QuitScreen(live, app.embedded, app.leaving))
         if choice is not None:
             self._app.exit(choice)

@@ -24,11 +24,14 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from heaptui.client import Operator
+from heaptui.model import Row
 from heaptui.runtime.taskfile import NOTHING_SAID, Fallback
 from heaptui.tui import themes
+from heaptui.tui.asking import Asking
 from heaptui.tui.board import Board
 from heaptui.tui.glyphs import glyphs
-from heaptui.tui.keymap import Entry, bindings, resolved
+from heaptui.tui.keymap import bindings, resolved
+from heaptui.tui.keys import Entry
 from heaptui.tui.leaving import AT_HOME, Leaving
 from heaptui.tui.remembered import Remembered
 
@@ -47,6 +50,14 @@ class HasTable(Protocol):
     """A screen with the table of tasks: it takes the table's keys."""
 
     table: Widget
+
+
+@runtime_checkable
+class OnTask(Protocol):
+    """A screen about one task, whatever the table's cursor is on."""
+
+    @property
+    def row(self) -> Row | None: ...
 
 
 class HeaptuiApp(App[str], inherit_bindings=False):
@@ -189,8 +200,7 @@ class HeaptuiApp(App[str], inherit_bindings=False):
     # --- what screens need -------------------------------------------------------------------
     def tell(self, text: str, *, severity: Any = "information") -> None:
         """One toast at a time, and never through the markup parser."""
-        self.clear_notifications()
-        self.notify(text, severity=severity, markup=False)
+        Asking(self).tell(text, severity=severity)
 
     def remember(self) -> None:
         """Keeps what the app remembers; a disk that is full costs only that."""
@@ -205,7 +215,8 @@ class HeaptuiApp(App[str], inherit_bindings=False):
 
         places = getattr(self.screen, "PLACES", ("app",))
         here = [entry for entry in self.entries if entry.where in places]
-        self.push_screen(HelpScreen(here, self.board.current))
+        row = self.screen.row if isinstance(self.screen, OnTask) else self.board.current
+        self.push_screen(HelpScreen(here, row))
 
     def action_repaint(self) -> None:
         # what another program wrote over the screen is not in the compositor's map

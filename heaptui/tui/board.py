@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import inf
 
 from heaptui.client import Down, Update
-from heaptui.model import Alert, Host, Row, State
+from heaptui.model import Activity, Alert, Host, Row, State
 from heaptui.protocol import Change, Picture
 from heaptui.tui import order as orders
 from heaptui.tui.danger import danger_key
@@ -53,6 +53,8 @@ class Board:
         self.visible: tuple[str, ...] = ()
         self.collapsed = 0
         """Ended tasks that only history shows."""
+        self.activities: tuple[Activity, ...] = ()
+        """Long work that goes on now, the longest first."""
         self._alerts: tuple[Alert, ...] = ()
         self._seen: set[str] = set()
         self._put_away: set[str] = set()
@@ -72,6 +74,7 @@ class Board:
                 self.rows = {row.id: row for row in update.rows}
                 self.host = update.host
                 self._alerts = tuple(update.alerts)
+                self.activities = _by_age(update.activities)
                 if first:
                     self._arranged_at = -inf
             case Change():
@@ -83,6 +86,8 @@ class Board:
                     self.host = update.host
                 if update.alerts is not None:
                     self._alerts = tuple(update.alerts)
+                if update.activities is not None:
+                    self.activities = _by_age(update.activities)
         self.down = None
         self.at = update.at
         self._forget_what_left()
@@ -268,6 +273,10 @@ class Board:
         self.cursor = left[min(at, len(left) - 1)] if left else None
         self.rearrange(now)
         return True
+
+
+def _by_age(activities: Iterable[Activity]) -> tuple[Activity, ...]:
+    return tuple(sorted(activities, key=lambda each: each.began_at))
 
 
 def _neighbour(cursor: str | None, before: Sequence[str], after: Sequence[str]) -> str | None:

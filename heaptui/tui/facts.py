@@ -9,6 +9,7 @@ from heaptui.model import AttemptRecord, Detail, Row, VerdictKind
 from heaptui.tui.cells import SOFT_SHARE, left
 from heaptui.tui.lines import Line, Role, field, flow, indented, one_line, sentence
 from heaptui.tui.widgets.dock.events import clock_time, evidence_of
+from heaptui.tui.widgets.dock.heap import heap_facts
 from heaptui.units import UNKNOWN, duration, short_size, size
 
 _LABEL = 11
@@ -24,6 +25,9 @@ def task_facts(detail: Detail, width: int, now: float) -> list[Line]:
         lines += _labelled("asked for", sentence(one_line(shlex.join(row.argv)), room, "dim"))
     lines += _labelled("in", sentence(one_line(row.cwd), room))
     lines += _labelled("limits", flow(_limits(row), room, gap=3))
+    if detail.heaps or row.heap_absent:
+        heap = heap_facts(detail.heaps, row, room, now)
+        lines += _labelled("heaps" if len(detail.heaps) > 1 else "heap", heap)
     lines += _labelled("environment", _environment(detail.env_names, room))
     lines += _labelled("attempts", attempt_lines(detail.attempts, room, now))
     return lines
@@ -46,6 +50,8 @@ def _limits(row: Row) -> list[Line]:
         fields.append(field("soft at", short_size(row.cap_bytes * SOFT_SHARE)))
     if row.heap_limit_bytes is not None:
         fields.append(field("heap", size(row.heap_limit_bytes), "violet"))
+    if row.preset:
+        fields.append(field("preset", one_line(row.preset)))
     fields.append(field("time-out", "none" if row.timeout_s is None else duration(row.timeout_s)))
     fields.append(field("grace", duration(row.grace_s)))
     fields.append(field("retries", str(row.retries)))

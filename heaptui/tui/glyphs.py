@@ -51,7 +51,7 @@ class Glyphs:
         )
 
 
-_SPELLED = dict(zip("…·→←↑↓┊╵┈─│●", "~.><^v|'--|*", strict=True))
+_SPELLED = dict(zip("…·→←↑↓┊╵┈─│└●", "~.><^v|'--|`*", strict=True))
 
 _FIELD: dict[State, str] = {
     State.QUEUED: "waiting",

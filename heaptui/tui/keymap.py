@@ -5,102 +5,64 @@ A key in the configuration's `[app.keys]` replaces an entry's keys by its id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from textual.binding import Binding, BindingType
 
-from heaptui.model import Row
+from heaptui.tui.heaps import why_no_heap
+from heaptui.tui.keys import Entry, display, key_entry, needs_ended, needs_task, needs_unended
 
-Available = Callable[[Row | None], str | None]
-"""None when the action can be done with this row, else the reason why not."""
-
-_SHOWN = {
-    "question_mark": "?",
-    "slash": "/",
-    "exclamation_mark": "!",
-    "escape": "esc",
-    "pageup": "pgup",
-    "pagedown": "pgdn",
-    "delete": "del",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-}
+_READING = (
+    ("summary", "classes and what they hold"),
+    ("diff", "how two snapshots differ"),
+    ("dominators", "what would be freed with what"),
+    ("strings", "the largest strings, and the same text held twice"),
+    ("finding", "what grew between two snapshots, and what holds it"),
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One key: `label` for the footer, `text` for help, palette and README.
-
-    `where` is the place that takes the key: `app` (everywhere), `main` (table and dock), `table`,
-    `dock`, `detail` (a task on the whole screen) or `history`. `action` is the name
-    of Textual's action. `rank` orders the footer, 0 is not shown there.
-    """
-
-    id: str
-    keys: tuple[str, ...]
-    label: str
-    text: str
-    where: str
-    action: str
-    available: Available
-    rank: int = 0
-
-    @property
-    def shown(self) -> str:
-        """The keys as an operator reads them."""
-        return " ".join(display(key) for key in self.keys)
+def _moves(where: str, above: str, below: str) -> tuple[Entry, ...]:
+    """Up and down in a list on the whole screen."""
+    return (
+        key_entry(f"{where}.up", "up k", "up", above, where, action="move(-1)"),
+        key_entry(f"{where}.down", "down j", "down", below, where, action="move(1)"),
+        key_entry(f"{where}.page-up", "pageup", "page up", "one page up", where, action="page(-1)"),
+        key_entry(
+            f"{where}.page-down", "pagedown", "page down", "one page down", where, action="page(1)"
+        ),
+    )
 
 
-def display(key: str) -> str:
-    """`ctrl+p`, `F9`, `esc`, `K`."""
-    if key[:1] == "f" and key[1:].isdigit():
-        return key.upper()
-    return _SHOWN.get(key, key)
-
-
-def _always(_: Row | None) -> str | None:
-    return None
-
-
-def _needs_task(row: Row | None) -> str | None:
-    return "there is no task under the cursor" if row is None else None
-
-
-def _needs_unended(row: Row | None) -> str | None:
-    if row is None:
-        return _needs_task(row)
-    return "it has ended" if row.state.ended else None
-
-
-def _needs_ended(row: Row | None) -> str | None:
-    if row is None:
-        return _needs_task(row)
-    return None if row.state.ended else "it has not ended"
-
-
-def _entry(
-    id: str,
-    keys: str,
-    label: str,
-    text: str,
-    where: str = "main",
-    *,
-    action: str = "",
-    available: Available = _always,
-    rank: int = 0,
-) -> Entry:
-    return Entry(
-        id=id,
-        keys=tuple(keys.split()),
-        label=label,
-        text=text,
-        where=where,
-        action=action or id.rpartition(".")[2].replace("-", "_"),
-        available=available,
-        rank=rank,
+def _kept(where: str, prefix: str) -> tuple[Entry, ...]:
+    """What is done to the snapshot under the cursor of a list."""
+    return (
+        key_entry(
+            f"{prefix}.open", "enter", "read", "read the snapshot", where, action="open_snapshot"
+        ),
+        key_entry(
+            f"{prefix}.mark",
+            "space",
+            "mark",
+            "mark the snapshot to compare another with it",
+            where,
+            action="mark_snapshot",
+        ),
+        key_entry(
+            f"{prefix}.compare",
+            "D",
+            "compare",
+            "compare with the marked one, else with the one before",
+            where,
+        ),
+        key_entry(
+            f"{prefix}.delete",
+            "delete",
+            "delete…",
+            "delete the snapshot; asks first",
+            where,
+            action="delete_snapshot",
+        ),
     )
 
 
@@ -108,131 +70,264 @@ _PANES = ("memory", "context", "processes", "output", "events", "snapshots")
 
 BINDINGS: tuple[Entry, ...] = (
     # the table
-    _entry("table.up", "up k", "up", "the task above", "table", action="cursor_up"),
-    _entry("table.down", "down j", "down", "the task below", "table", action="cursor_down"),
-    _entry("table.page-up", "pageup", "page up", "one page up", "table"),
-    _entry("table.page-down", "pagedown", "page down", "one page down", "table"),
-    _entry("table.first", "home", "first", "the first task", "table"),
-    _entry("table.last", "end", "last", "the last task", "table"),
-    _entry(
+    key_entry("table.up", "up k", "up", "the task above", "table", action="cursor_up"),
+    key_entry("table.down", "down j", "down", "the task below", "table", action="cursor_down"),
+    key_entry("table.page-up", "pageup", "page up", "one page up", "table"),
+    key_entry("table.page-down", "pagedown", "page down", "one page down", "table"),
+    key_entry("table.first", "home", "first", "the first task", "table"),
+    key_entry("table.last", "end", "last", "the last task", "table"),
+    key_entry(
         "table.mark",
         "space",
         "mark",
         "mark: every action then works on the marked",
         "table",
-        available=_needs_task,
-        rank=60,
+        available=needs_task,
+        rank=70,
     ),
-    _entry(
+    key_entry(
         "table.open",
         "enter",
         "open",
         "open the task full",
         "table",
-        available=_needs_task,
-        rank=70,
+        available=needs_task,
+        rank=60,
+    ),
+    # heaps
+    key_entry(
+        "heap.collect",
+        "g",
+        "collect",
+        "collect garbage; asks first where the pause may be long, or of several",
+        available=why_no_heap,
+        rank=2,
+    ),
+    key_entry(
+        "heap.snapshot",
+        "s",
+        "snapshot…",
+        "take a heap snapshot; says first what it costs",
+        available=why_no_heap,
+        rank=4,
+    ),
+    key_entry(
+        "heap.hunt",
+        "L",
+        "leak hunt…",
+        "hunt a leak: what grows, and what holds it",
+        available=why_no_heap,
+        rank=6,
+    ),
+    key_entry(
+        "heap.inspect",
+        "I",
+        "inspect…",
+        "look into a process that heaptui did not start",
     ),
     # tasks
-    _entry(
+    key_entry(
         "task.stop",
         "K f9",
         "stop…",
         "stop: TERM, grace, then kill; asks first",
-        available=_needs_unended,
+        available=needs_unended,
         rank=10,
     ),
-    _entry(
+    key_entry(
         "task.retry",
         "R",
         "retry",
         "queue an ended task for another attempt",
-        available=_needs_ended,
+        available=needs_ended,
         rank=20,
     ),
-    _entry(
+    key_entry(
         "task.forget",
         "delete",
         "forget…",
         "delete an ended task with its output; asks first",
-        available=_needs_ended,
+        available=needs_ended,
     ),
-    _entry("task.new", "n", "new", "launch a task", rank=30),
+    key_entry(
+        "task.raise",
+        "+",
+        "raise…",
+        "raise the cap or the heap limit for the next attempt",
+        action="raise_limits",
+        available=needs_task,
+    ),
+    key_entry("task.new", "n", "new", "launch a task", rank=30),
     # finding and order
-    _entry("view.filter", "/", "filter", "find in what has the focus", action="find", rank=40),
-    _entry(
+    key_entry("view.filter", "/", "filter", "find in what has the focus", action="find", rank=40),
+    key_entry(
         "view.worst",
         "!",
         "worst",
         "go to the task in the greatest danger",
-        available=_needs_task,
+        available=needs_task,
         rank=50,
     ),
-    _entry("view.order", "o", "order", "order by the next column"),
-    _entry("view.reverse", "O", "reverse", "reverse the order"),
-    _entry("view.history", "h", "history", "the attempts that ended"),
-    _entry("view.seen", "a", "seen", "this alert is seen; an ended task: put it away"),
-    _entry("view.back", "escape", "back", "leave the filter, the marks, the dock"),
+    key_entry("view.order", "o", "order", "order by the next column"),
+    key_entry("view.reverse", "O", "reverse", "reverse the order"),
+    key_entry("view.history", "h", "history", "the attempts that ended"),
+    key_entry("view.snapshots", "S", "snapshots", "the snapshots and findings of all tasks"),
+    key_entry("view.seen", "a", "seen", "this alert is seen; an ended task: put it away"),
+    key_entry(
+        "view.back", "escape", "back", "leave the filter, the marks, the dock; cancel long work"
+    ),
     # the dock
     *(
-        _entry(f"dock.{name}", str(digit), name, f"the dock's {name}", action=f"tab('{name}')")
+        key_entry(f"dock.{name}", str(digit), name, f"the dock's {name}", action=f"tab('{name}')")
         for digit, name in enumerate(_PANES, start=1)
     ),
-    _entry("dock.taller", "z", "taller", "make the dock taller, and small again"),
-    _entry("dock.focus", "tab", "to dock", "go between table and dock", action="other"),
-    _entry("dock.up", "up k", "up", "one line up", "dock", action="move(-1)"),
-    _entry("dock.down", "down j", "down", "one line down", "dock", action="move(1)"),
-    _entry("dock.page-up", "pageup", "page up", "one page up", "dock", action="page(-1)"),
-    _entry("dock.page-down", "pagedown", "page down", "one page down", "dock", action="page(1)"),
-    _entry("dock.first", "home", "first", "the first line", "dock"),
-    _entry("dock.last", "end", "last", "the last line", "dock"),
-    _entry("dock.follow", "f", "follow", "follow the output's end, or stay", "dock"),
-    _entry("dock.search", "/", "search", "find in the output", "dock"),
-    _entry("dock.older", "n", "older", "the match before", "dock"),
-    _entry("dock.newer", "N", "newer", "the match after", "dock"),
-    _entry("dock.end-search", "escape", "end search", "end the search", "dock"),
-    _entry("output.copy", "y", "copy", "copy the lines of output that are seen", "dock"),
+    key_entry("dock.taller", "z", "taller", "make the dock taller, and small again"),
+    key_entry("dock.focus", "tab", "to dock", "go between table and dock", action="other"),
+    key_entry("dock.up", "up k", "up", "one line up", "dock", action="move(-1)"),
+    key_entry("dock.down", "down j", "down", "one line down", "dock", action="move(1)"),
+    key_entry("dock.page-up", "pageup", "page up", "one page up", "dock", action="page(-1)"),
+    key_entry("dock.page-down", "pagedown", "page down", "one page down", "dock", action="page(1)"),
+    key_entry("dock.first", "home", "first", "the first line", "dock"),
+    key_entry("dock.last", "end", "last", "the last line", "dock"),
+    key_entry("dock.follow", "f", "follow", "follow the output's end, or stay", "dock"),
+    key_entry("dock.search", "/", "search", "find in the output", "dock"),
+    key_entry("dock.older", "n", "older", "the match before", "dock"),
+    key_entry("dock.newer", "N", "newer", "the match after", "dock"),
+    key_entry("dock.end-search", "escape", "end search", "end the search", "dock"),
+    key_entry("output.copy", "y", "copy", "copy the lines of output that are seen", "dock"),
+    *_kept("dock", "snapshot"),
     # one task on the whole screen
-    _entry("detail.back", "escape", "back", "back to the table", "detail"),
-    _entry("detail.other", "tab", "dock or facts", "go between dock and facts", "detail"),
-    _entry("detail.stop", "K f9", "stop…", "stop this task; asks first", "detail"),
-    _entry("detail.up", "up k", "up", "one line up", "detail", action="move(-1)"),
-    _entry("detail.down", "down j", "down", "one line down", "detail", action="move(1)"),
-    _entry("detail.page-up", "pageup", "page up", "one page up", "detail", action="page(-1)"),
-    _entry(
+    key_entry("detail.back", "escape", "back", "back to the table", "detail"),
+    key_entry("detail.other", "tab", "dock or facts", "go between dock and facts", "detail"),
+    key_entry(
+        "detail.stop",
+        "K f9",
+        "stop…",
+        "stop this task; asks first",
+        "detail",
+        available=needs_unended,
+    ),
+    key_entry(
+        "detail.collect", "g", "collect", "collect its garbage", "detail", available=why_no_heap
+    ),
+    key_entry(
+        "detail.snapshot",
+        "s",
+        "snapshot…",
+        "take a heap snapshot",
+        "detail",
+        available=why_no_heap,
+    ),
+    key_entry(
+        "detail.hunt", "L", "leak hunt…", "hunt a leak in it", "detail", available=why_no_heap
+    ),
+    key_entry(
+        "detail.raise",
+        "+",
+        "raise…",
+        "raise its cap or heap limit",
+        "detail",
+        action="raise_limits",
+    ),
+    key_entry("detail.up", "up k", "up", "one line up", "detail", action="move(-1)"),
+    key_entry("detail.down", "down j", "down", "one line down", "detail", action="move(1)"),
+    key_entry("detail.page-up", "pageup", "page up", "one page up", "detail", action="page(-1)"),
+    key_entry(
         "detail.page-down", "pagedown", "page down", "one page down", "detail", action="page(1)"
     ),
     *(
-        _entry(f"detail.{name}", str(digit), name, name, "detail", action=f"tab('{name}')")
+        key_entry(f"detail.{name}", str(digit), name, name, "detail", action=f"tab('{name}')")
         for digit, name in enumerate(_PANES, start=1)
     ),
     # history
-    _entry("history.back", "escape", "back", "back to the table", "history"),
-    _entry("history.up", "up k", "up", "the attempt above", "history", action="move(-1)"),
-    _entry("history.down", "down j", "down", "the attempt below", "history", action="move(1)"),
-    _entry("history.page-up", "pageup", "page up", "one page up", "history", action="page(-1)"),
-    _entry(
+    key_entry("history.back", "escape", "back", "back to the table", "history"),
+    key_entry("history.up", "up k", "up", "the attempt above", "history", action="move(-1)"),
+    key_entry("history.down", "down j", "down", "the attempt below", "history", action="move(1)"),
+    key_entry("history.page-up", "pageup", "page up", "one page up", "history", action="page(-1)"),
+    key_entry(
         "history.page-down", "pagedown", "page down", "one page down", "history", action="page(1)"
     ),
-    _entry("history.first", "home", "first", "the latest", "history", action="move(-100000)"),
-    _entry("history.last", "end", "last", "the oldest", "history", action="move(100000)"),
-    _entry("history.open", "enter", "open", "open the task full", "history"),
-    _entry("history.filter", "/", "filter", "filter by name, kind, verdict", "history"),
-    _entry("history.order", "o", "order", "order by the next column", "history"),
+    key_entry("history.first", "home", "first", "the latest", "history", action="move(-100000)"),
+    key_entry("history.last", "end", "last", "the oldest", "history", action="move(100000)"),
+    key_entry("history.open", "enter", "open", "open the task full", "history"),
+    key_entry("history.filter", "/", "filter", "filter by name, kind, verdict", "history"),
+    key_entry("history.order", "o", "order", "order by the next column", "history"),
+    # a snapshot that is read
+    key_entry("reading.back", "escape b backspace", "back", "one list back, then close", "reading"),
+    *_moves("reading", "the row above", "the row below"),
+    key_entry(
+        "reading.first", "home", "first", "the first row", "reading", action="move(-1000000)"
+    ),
+    key_entry("reading.last", "end", "last", "the last row", "reading", action="move(1000000)"),
+    key_entry("reading.open", "enter", "open", "open what is under the cursor", "reading"),
+    key_entry("reading.retainers", "r", "retainers", "who refers to the object", "reading"),
+    key_entry("reading.value", "v", "value", "the whole text of a string", "reading"),
+    key_entry("reading.filter", "/", "filter", "find a class or a text", "reading"),
+    key_entry("reading.order", "o", "order", "order by the next column", "reading"),
+    key_entry("reading.write", "w", "write the finding", "write the finding to a file", "reading"),
+    *(
+        key_entry(f"reading.{name}", str(digit), name, text, "reading", action=f"tab('{name}')")
+        for digit, (name, text) in enumerate(_READING, start=1)
+    ),
+    # processes that heaptui did not start
+    key_entry("inspect.back", "escape", "back", "back to the table", "inspect"),
+    key_entry("inspect.up", "up k", "up", "the process above", "inspect", action="move(-1)"),
+    key_entry("inspect.down", "down j", "down", "the process below", "inspect", action="move(1)"),
+    key_entry("inspect.page-up", "pageup", "page up", "one page up", "inspect", action="page(-1)"),
+    key_entry(
+        "inspect.page-down", "pagedown", "page down", "one page down", "inspect", action="page(1)"
+    ),
+    key_entry("inspect.heap", "enter", "heap", "read its heap's figures; asks first", "inspect"),
+    key_entry("inspect.collect", "g", "collect", "collect its garbage; asks first", "inspect"),
+    key_entry(
+        "inspect.snapshot", "s", "snapshot", "have it write a snapshot; asks first", "inspect"
+    ),
+    key_entry("inspect.stacks", "t", "stacks", "what its threads do (Python)", "inspect"),
+    key_entry("inspect.again", "r", "look again", "list the processes anew", "inspect"),
+    # snapshots of all tasks, and what a leak hunt found
+    key_entry("snapshots.back", "escape", "back", "back to the table", "snapshots"),
+    *_moves("snapshots", "the one above", "the one below"),
+    key_entry(
+        "snapshots.first", "home", "first", "the latest", "snapshots", action="move(-100000)"
+    ),
+    key_entry("snapshots.last", "end", "last", "the oldest", "snapshots", action="move(100000)"),
+    *_kept("snapshots", "snapshots"),
+    key_entry("finding.back", "escape", "back", "back to where it was opened", "finding"),
+    *_moves("finding", "one line up", "one line down"),
+    key_entry(
+        "finding.compare", "enter v", "compare the two", "compare its two snapshots", "finding"
+    ),
+    key_entry(
+        "finding.before",
+        "b",
+        "read the first",
+        "read its first snapshot",
+        "finding",
+        action="read('before')",
+    ),
+    key_entry(
+        "finding.after",
+        "s",
+        "read the second",
+        "read its second snapshot",
+        "finding",
+        action="read('after')",
+    ),
     # the supervisor and the app
-    _entry(
+    key_entry(
         "dispatch.pause",
         "P",
         "pause",
         "pause and resume dispatch: nothing new starts",
         action="dispatch",
     ),
-    _entry("app.detach", "d", "detach", "leave; the work goes on"),
-    _entry("app.quit", "q ctrl+c", "quit", "leave; asks when work is live", action="leave"),
-    _entry(
+    key_entry("app.detach", "d", "detach", "leave; the work goes on"),
+    key_entry("app.quit", "q ctrl+c", "quit", "leave; asks when work is live", action="leave"),
+    key_entry(
         "app.palette", "ctrl+p", "actions", "every action by name", "app", action="command_palette"
     ),
-    _entry("app.help", "?", "keys", "the keys of where you are", "app", action="help", rank=80),
-    _entry("app.repaint", "ctrl+l", "repaint", "paint the screen anew", "app"),
+    key_entry("app.help", "?", "keys", "the keys of where you are", "app", action="help", rank=80),
+    key_entry("app.repaint", "ctrl+l", "repaint", "paint the screen anew", "app"),
 )
 """Every key, in the order help and README show them."""
 

@@ -12,6 +12,8 @@ import msgspec
 
 from heaptui.errors import HeaptuiError, UsageError
 from heaptui.model import Kind, TaskSpec
+from heaptui.runtime import presets
+from heaptui.runtime.launch import TRACEMALLOC_MAX
 from heaptui.runtime.names import clean_name, infer_kind
 from heaptui.runtime.programs import directory
 from heaptui.runtime.taskfile import COUNT_MAX, NOTHING_SAID, Fallback, repeated
@@ -24,6 +26,9 @@ FIELDS = (
     "cap",
     "heap",
     "timeout",
+    "preset",
+    "preload",
+    "traced",
     "retries",
     "count",
     "priority",
@@ -85,6 +90,9 @@ def read_form(values: Mapping[str, str], here: str, fallback: Fallback = NOTHING
     count = _read(values, wrong, "count", _whole(1, COUNT_MAX), 1)
     priority = _read(values, wrong, "priority", _whole(-_PRIORITY_MAX, _PRIORITY_MAX), 0)
     cwd = _read(values, wrong, "cwd", lambda text: _directory(text, here), here)
+    preset = _read(values, wrong, "preset", _preset, "")
+    preload = _read(values, wrong, "preload", _yes_or_no, True)
+    traced = _read(values, wrong, "traced", _whole(0, TRACEMALLOC_MAX), 0)
     if wrong:
         return Form(wrong=wrong)
     spec = TaskSpec(
@@ -95,6 +103,9 @@ def read_form(values: Mapping[str, str], here: str, fallback: Fallback = NOTHING
         limits=limits,
         retries=retries,
         priority=priority,
+        preset=preset,
+        preload=preload,
+        tracemalloc=traced,
     )
     return Form(specs=repeated(spec, count))
 
@@ -136,6 +147,23 @@ def _kind(text: str) -> Kind:
     if len(fitting) != 1:
         raise UsageError(f"There is no kind {text[:20]!r}.", f"Write one of {', '.join(Kind)}.")
     return fitting[0]
+
+
+def _preset(text: str) -> str:
+    """A preset's name, or the beginning of only one; `none` is none."""
+    name = text.lower()
+    if name in ("none", "-"):
+        return ""
+    names = [preset.name for preset in presets.every()]
+    fitting = [each for each in names if each.startswith(name)]
+    return presets.find(fitting[0] if len(fitting) == 1 else name).name
+
+
+def _yes_or_no(text: str) -> bool:
+    for answer, word in ((True, "yes"), (False, "no")):
+        if word.startswith(text.lower()):
+            return answer
+    raise UsageError(f"{text[:20]!r} is neither.", "Write yes or no.")
 
 
 def _size(text: str) -> int | None:

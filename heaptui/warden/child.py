@@ -94,7 +94,8 @@ def become(
             which = getattr(resource, f"RLIMIT_{name}")
             hard = resource.getrlimit(which)[1]
             least = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-            resource.setrlimit(which, (least, least))
+            # the hard limit stays: a cap can then be raised while a snapshot is written
+            resource.setrlimit(which, (least, hard))
         step = f"cannot execute {''.join(order['argv'][:1])!r}"
         if os.read(go, 1):
             execute(order["argv"], order["env"])

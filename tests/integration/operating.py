@@ -22,6 +22,7 @@ from heaptui.paths import StateDir
 
 HEAPTUI = [sys.executable, "-m", "heaptui"]
 DEADLINE_S = 30.0
+_LOOKS, _BETWEEN_LOOKS_S = 2, 0.05
 Row = dict[str, Any]
 
 
@@ -151,10 +152,15 @@ class Operated:
 
     def clean_up(self) -> None:
         """Ends every process of this state directory, by its pid, and gives back its cgroups."""
-        # the warden first: it would bring up another supervisor
-        while pids := [*self.wardens(), *self.supervisors()]:
+        # the warden first: it would bring up another supervisor; and looked for once more after
+        # nobody was seen, for one between its fork and its exec has no command line yet
+        unseen = 0
+        while unseen < _LOOKS:
+            pids = [*self.wardens(), *self.supervisors()]
             for pid in pids:
                 end(pid)
+            unseen = 0 if pids else unseen + 1
+            time.sleep(_BETWEEN_LOOKS_S)
         for pid in self._workers():
             end(pid)
         groups = probe(hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()[:12])

@@ -26,8 +26,10 @@ from heaptui.model import (
 )
 from heaptui.protocol import Pong
 from heaptui.tui.glyphs import UNICODE, Glyphs
+from heaptui.tui.keymap import BINDINGS
 from heaptui.tui.themes import Palette, load
 from heaptui.tui.widgets.dock import Dock
+from tests.terminal.heap_scene import HeapScript
 
 NOW = 1_700_000_000.0
 M, G = 1 << 20, 1 << 30
@@ -126,6 +128,15 @@ class DockOperator:
         self.refusal: HeaptuiError | None = None
         self.records: list[AttemptRecord] = []
         self.submitted: list[TaskSpec] = []
+        self.heap = HeapScript({id: detail.row for id, detail in self.details.items()}, self.calls)
+        self.collect = self.heap.collect
+        self.plan_snapshot = self.heap.plan_snapshot
+        self.take_snapshot = self.heap.take_snapshot
+        self.snapshots = self.heap.snapshots
+        self.delete_snapshots = self.heap.delete_snapshots
+        self.hunt = self.heap.hunt
+        self.findings = self.heap.findings
+        self.raise_limits = self.heap.raise_limits
 
     def count(self, name: str) -> int:
         return sum(call[0] == name for call in self.calls)
@@ -173,7 +184,9 @@ class DockOperator:
             raise self.refusal
         return [self.details[task].row for task in tasks]
 
-    async def retry(self, tasks: Sequence[str]) -> list[Row]:
+    async def retry(
+        self, tasks: Sequence[str], *, attempts: Sequence[int] | None = None
+    ) -> list[Row]:
         self.calls.append(("retry", tuple(tasks)))
         return [self.details[task].row for task in tasks]
 
@@ -206,6 +219,7 @@ def _with_row(detail: Detail, row: Row) -> Detail:
         attempts=detail.attempts,
         events=detail.events,
         processes=detail.processes,
+        heaps=detail.heaps,
         env_names=detail.env_names,
         output_path=detail.output_path,
         output_given_back=detail.output_given_back,
@@ -255,6 +269,7 @@ class DockApp(App[object]):
         self.palette: Palette = palettes[palette]
         self.glyphs = glyphs
         self.clock = clock
+        self.entries = BINDINGS
         self.operator = operator
         self._first = row
         for each in palettes.values():

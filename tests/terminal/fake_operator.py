@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -31,6 +32,7 @@ from heaptui.model import (
 )
 from heaptui.protocol import Change, Picture, Pong, new_ids
 from heaptui.units import GIB, KIB, MIB
+from tests.terminal.heap_scene import HeapScript, heaps_of
 
 NOW = 1_700_000_000.0
 """2023-11-14 22:13:20 UTC."""
@@ -85,6 +87,7 @@ def scene() -> list[Row]:
             cap_bytes=2 * GIB,
             heap_used_bytes=int(1.41 * GIB),
             heap_limit_bytes=int(1.50 * GIB),
+            heaps=2,
             growth_bytes_per_min=88.0 * MIB,
             to_cap_s=80.0,
             cpu_percent=42.0,
@@ -101,6 +104,7 @@ def scene() -> list[Row]:
             peak_bytes=850 * MIB,
             heap_used_bytes=611 * MIB,
             heap_limit_bytes=700 * MIB,
+            heaps=1,
             growth_bytes_per_min=9.0 * MIB,
             to_cap_s=19.0 * 60,
             cpu_percent=12.0,
@@ -113,6 +117,7 @@ def scene() -> list[Row]:
             pid=39020,
             started_at=NOW - 185 * 60,
             memory_bytes=412 * MIB,
+            heap_absent="it was started without the preload",
             peak_bytes=960 * MIB,
             growth_bytes_per_min=-1.1 * GIB,
             cpu_percent=8.0,
@@ -138,6 +143,8 @@ def scene() -> list[Row]:
                 pid=44100 + n,
                 started_at=NOW - 6 * 60,
                 memory_bytes=(151 - 3 * n) * MIB,
+                heap_used_bytes=(98 - n) * MIB,
+                heaps=1,
                 peak_bytes=155 * MIB,
                 growth_bytes_per_min=1.0 * MIB,
                 cpu_percent=73.0 - 2 * n,
@@ -253,11 +260,22 @@ class FakeOperator:
             if isinstance(update, Picture)
             for row in update.rows
         }
-        self.calls: list[tuple[str, object]] = []
+        self.calls: list[Any] = []
+        self.heap = HeapScript(self.rows, self.calls)
+        self.collect = self.heap.collect
+        self.plan_snapshot = self.heap.plan_snapshot
+        self.take_snapshot = self.heap.take_snapshot
+        self.snapshots = self.heap.snapshots
+        self.delete_snapshots = self.heap.delete_snapshots
+        self.hunt = self.heap.hunt
+        self.findings = self.heap.findings
+        self.cancel_activity = self.heap.cancel_activity
+        self.raise_limits = self.heap.raise_limits
+        self.look_at_self = self.heap.look_at_self
 
     def send(self, update: Update) -> None:
         if isinstance(update, Picture | Change):
-            self.rows |= {row.id: row for row in update.rows}
+            self.rows.update((row.id, row) for row in update.rows)
         self._more.put_nowait(update)
 
     async def watch(self) -> AsyncIterator[Update]:
@@ -311,6 +329,7 @@ class FakeOperator:
                 ProcessSample(41822, 1, 0, "node agent.js", int(1.8 * GIB), 40.0),
                 ProcessSample(41830, 41822, 1, "node worker.js", int(0.13 * GIB), 2.0),
             ),
+            heaps=heaps_of(row),
             env_names=("PATH", "HOME"),
             launch=row.argv,
         )
@@ -358,7 +377,9 @@ class FakeOperator:
         self.calls.append(("stop", (tuple(tasks), attempts, now)))
         return [msgspec.structs.replace(self._row(id), state=State.STOPPING) for id in tasks]
 
-    async def retry(self, tasks: Sequence[str]) -> list[Row]:
+    async def retry(
+        self, tasks: Sequence[str], *, attempts: Sequence[int] | None = None
+    ) -> list[Row]:
         self.calls.append(("retry", tuple(tasks)))
         return [msgspec.structs.replace(self._row(id), state=State.QUEUED) for id in tasks]
 

@@ -14,21 +14,28 @@ from textual.screen import Screen
 from heaptui.model import State, VerdictKind
 from heaptui.tui.keymap import BINDINGS
 from heaptui.tui.remembered import Remembered
+from heaptui.tui.screens.finding import FindingScreen
 from heaptui.tui.screens.help import HelpScreen
 from heaptui.tui.screens.history import HistoryScreen
+from heaptui.tui.screens.hunt import HuntScreen
 from heaptui.tui.screens.launch import LaunchScreen
 from heaptui.tui.screens.quit import QuitScreen
+from heaptui.tui.screens.raising import RaiseScreen
+from heaptui.tui.screens.snapshots import SnapshotsScreen
 from heaptui.tui.screens.stop import StopScreen
+from heaptui.tui.screens.take import TakeScreen
 from heaptui.tui.screens.task import TaskScreen
 from heaptui.tui.widgets.dock import Dock
 from tests.terminal.dock_operator import (
     DockApp,
     DockOperator,
+    G,
     a_detail,
     a_record,
     a_row,
     a_series,
 )
+from tests.terminal.heap_scene import a_finding, a_snapshot, heaps_of
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 Compare = Callable[..., bool]
@@ -41,10 +48,16 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
 
 
+HEAP = {"heap_used_bytes": int(1.41 * G), "heaps": 2}
+
+
 def an_operator() -> DockOperator:
-    row = a_row()
-    operator = DockOperator(a_detail(row))
+    row = a_row(**HEAP)
+    operator = DockOperator(a_detail(row, heaps=heaps_of(row)))
     operator.plot[row.id] = a_series()
+    operator.heap.verdict = "raise"
+    operator.heap.kept = [a_snapshot(number, row) for number in (1, 2, 3)]
+    operator.heap.found = [a_finding(row)]
     operator.records = [
         a_record(number)
         if number % 3
@@ -74,18 +87,20 @@ async def settle(pilot: Pilot[object], holds: Callable[[], bool]) -> None:
 
 
 @SIZES
-@pytest.mark.parametrize("tab", ["memory", "context", "processes", "output", "events"])
+@pytest.mark.parametrize("tab", ["memory", "context", "processes", "output", "events", "snapshots"])
 def test_dock(snap_compare: Compare, size: tuple[int, int], tab: str, tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_text("".join(f"\x1b[32mstep {n}\x1b[0m [bold]of 60[/bold]\n" for n in range(60)))
-    row = a_row(output_bytes=path.stat().st_size)
-    operator = DockOperator(a_detail(row, output_path=str(path)))
+    row = a_row(output_bytes=path.stat().st_size, **HEAP)
+    operator = DockOperator(a_detail(row, output_path=str(path), heaps=heaps_of(row)))
+    operator.heap.kept = [a_snapshot(number, row) for number in (1, 2, 3)]
+    operator.heap.found = [a_finding(row)]
     operator.plot[row.id] = a_series()
 
     async def before(pilot: Pilot[object]) -> None:
         dock = pilot.app.query_one(Dock)
         dock.tab(tab)
-        if tab in ("processes", "output", "events"):
+        if tab in ("processes", "output", "events", "snapshots"):
             await settle(pilot, lambda: len(dock._body.lines) > 3)
         elif tab == "memory":
             await settle(pilot, fetched(operator))
@@ -104,10 +119,23 @@ SCREENS: dict[str, Callable[[DockOperator], Screen[Any]]] = {
     "launch": lambda operator: LaunchScreen(operator, Remembered()),
     "task": lambda operator: TaskScreen(operator, "7f3a2c"),
     "history": HistoryScreen,
+    "take": lambda operator: TakeScreen(operator, a_row(**HEAP)),
+    "hunt": lambda operator: HuntScreen(operator, a_row(**HEAP)),
+    "raise": lambda operator: RaiseScreen(operator, [a_row(**HEAP)]),
+    "finding": lambda operator: FindingScreen(operator, a_finding(a_row())),
+    "snapshots": SnapshotsScreen,
     "help": lambda _: HelpScreen([e for e in BINDINGS if e.where in MAIN], a_row()),
 }
 
-FETCHES = {"stop": "show", "task": "series", "history": "history"}
+FETCHES = {
+    "stop": "show",
+    "task": "series",
+    "history": "history",
+    "take": "plan",
+    "hunt": "plan",
+    "finding": "snapshots",
+    "snapshots": "snapshots",
+}
 """The call after which a screen has everything it shows."""
 
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.terminal.fake_operator import FakeOperator, many, picture
+from tests.terminal.heap_scene import WRITING, an_activity
 from tests.terminal.stage import make_app, text_on, until
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
@@ -26,12 +28,20 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 async def _charted(pilot: Any) -> None:
     """The dock has its figures."""
-    await until(pilot, lambda: "attempt 1 began" in text_on(pilot.app))
+    last = ("attempt 1 began", "GC 412")
+    await until(pilot, lambda: any(said in text_on(pilot.app) for said in last))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=_NAMED)
 def test_main(snap_compare: Any, size: tuple[int, int]) -> None:
     assert snap_compare(make_app(), terminal_size=size, run_before=_charted)
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=_NAMED[:2])
+def test_long_work(snap_compare: Any, size: tuple[int, int]) -> None:
+    working = replace(picture(), activities=[an_activity(), WRITING])
+    app = make_app(FakeOperator(working))
+    assert snap_compare(app, terminal_size=size, run_before=_charted)
 
 
 @pytest.mark.parametrize("size", SIZES[:2], ids=_NAMED[:2])

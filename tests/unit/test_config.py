@@ -35,6 +35,7 @@ def test_the_example_is_the_defaults_and_shows_every_key() -> None:
     assert table["queue"].pop("concurrency")
     assert table["limits"].pop("cap")
     assert table["app"].pop("keys")
+    assert table["heap"].pop("directory")
     assert msgspec.convert(table, config.Config) == config.Config()
 
 
@@ -63,7 +64,7 @@ def test_concurrency_follows_the_cores(cores: int, slots: int) -> None:
     [
         ("[queue]\nconcurency = 3", "'concurency'", "Did you mean 'concurrency'"),
         ("[limit]\ncap = '2G'", "'limit'", "Did you mean 'limits'"),
-        ("zzz = 1", "'zzz'", "Known: app, history"),
+        ("zzz = 1", "'zzz'", "Known: app, heap, history"),
         ("queue = 3", "queue is a section", "[queue]"),
         ("[queue]\nconcurrency = '3'", "queue.concurrency", "a whole number of tasks"),
         ("[queue]\nconcurrency = 0", "queue.concurrency", "1 or more"),
@@ -75,6 +76,11 @@ def test_concurrency_follows_the_cores(cores: int, slots: int) -> None:
         ("[retry]\nretries = -1", "retry.retries", "0 to 1000"),
         ("[retry]\nbackoff = '10m'", "backoff_max", "Raise the one"),
         ("[history]\nkeep_days = 0", "history.keep_days", "above 0"),
+        ("[heap]\npreload = 'no'", "heap.preload", "true or false"),
+        ("[heap]\nraise_cap = 'sometimes'", "heap.raise_cap", "always"),
+        ("[heap]\ndirectory = 'heaps'", "heap.directory", "an absolute path"),
+        ("[heap]\nkeep_snapshots = 0", "heap.keep_snapshots", "1 or more"),
+        ("[heap]\nkeep = '10 elephants'", "heap.keep", "300M, 2G"),
         ("[app]\nascii = 'no'", "app.ascii", "true or false"),
         ("[app.keys]\nstop = 3", "app.keys", "binding ids"),
         ("[queue", "not valid TOML", "line"),

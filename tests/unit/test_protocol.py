@@ -36,6 +36,16 @@ EXAMPLES: list[Struct] = [
     protocol.Watch(),
     protocol.Settled(["abc"]),
     protocol.Leave(),
+    protocol.Collect(tasks=["abc"], attempts=[2], pid=7),
+    protocol.PlanSnapshot(task="abc", pid=7, path="/x"),
+    protocol.TakeSnapshot(task="abc", attempt=2, raise_cap=True, insist=True),
+    protocol.ListSnapshots("abc"),
+    protocol.DeleteSnapshots([3]),
+    protocol.Hunt(task="abc", seconds=1.5, requests=9),
+    protocol.ListFindings("abc"),
+    protocol.CancelActivity("gc-1"),
+    protocol.Raise(tasks=["abc"], cap_bytes=1 << 34),
+    protocol.LookAtSelf(),
     protocol.Ping(),
 ]
 

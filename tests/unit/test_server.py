@@ -6,40 +6,9 @@ import socket
 
 import pytest
 
-from heaptui.errors import Refused
 from heaptui.paths import StateDir
 from heaptui.peer import TooLong, lines, peer_uid
-from heaptui.server import free_place, take_lock
-
-
-@pytest.fixture
-def place(tmp_path):
-    path = tmp_path / "socket"
-    with socket.socket(socket.AF_UNIX) as stale:
-        stale.bind(str(path))
-    return path
-
-
-def test_a_stale_socket_of_ours_is_removed(place):
-    free_place(place, os.getuid())
-    assert not place.exists()
-    free_place(place, os.getuid())
-
-
-def test_a_socket_of_another_user_is_left_where_it_is(place):
-    with pytest.raises(Refused, match=f"uid {os.getuid()}") as caught:
-        free_place(place, os.getuid() + 1)
-    assert "--state" in caught.value.remedy
-    assert place.is_socket()
-
-
-@pytest.mark.parametrize("kind", ["file", "directory", "link"])
-def test_what_is_no_socket_is_left_where_it_is(tmp_path, kind):
-    path = tmp_path / "thing"
-    {"file": path.touch, "directory": path.mkdir, "link": lambda: path.symlink_to("x")}[kind]()
-    with pytest.raises(Refused, match="in the way"):
-        free_place(path, os.getuid())
-    assert os.path.lexists(path)
+from heaptui.server import take_lock
 
 
 def test_one_supervisor_at_a_time(tmp_path):

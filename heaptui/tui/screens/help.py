@@ -15,19 +15,25 @@ from textual.screen import ModalScreen
 
 from heaptui.model import Row
 from heaptui.tui.cells import left
-from heaptui.tui.keymap import Entry
+from heaptui.tui.keys import Entry
 from heaptui.tui.lines import BLANK, Line, beside, sentence
 from heaptui.tui.widgets.dialog import Frame
 from heaptui.tui.widgets.lines_view import LinesView
 
 _HEADINGS = {
     "table": "The table",
+    "heap": "Heaps",
     "task": "Tasks",
     "view": "Finding and order",
     "dock": "The dock",
     "output": "The dock",
+    "snapshot": "Its snapshots (6)",
     "detail": "One task",
     "history": "History",
+    "snapshots": "Snapshots",
+    "finding": "A finding",
+    "reading": "Reading a snapshot",
+    "inspect": "Other processes",
     "dispatch": "The queue",
     "app": "heaptui",
 }

@@ -16,9 +16,10 @@ from heaptui.model import AttemptRecord
 from heaptui.tui.keymap import bindings
 from heaptui.tui.lines import Line, Span, one_line, ruled
 from heaptui.tui.records import ORDERS, arranged, evidence_lines, heading, record_line
-from heaptui.tui.surroundings import clock_of
+from heaptui.tui.surroundings import clock_of, entries_of
 from heaptui.tui.themes import glyphs_of
-from heaptui.tui.widgets.lines_view import LinesView
+from heaptui.tui.widgets.footer import keys_line, keys_of
+from heaptui.tui.widgets.lines_view import LinesView, scrolled
 from heaptui.tui.widgets.painting import OneLine
 
 LIMIT = 1000
@@ -26,16 +27,7 @@ LIMIT = 1000
 
 _SETTLE_S = 0.15
 
-_KEYS: Line = (
-    (" enter", "sky"),
-    (" open   ", "plain"),
-    ("/", "sky"),
-    (" filter   ", "plain"),
-    ("o", "sky"),
-    (" order   ", "plain"),
-    ("esc", "sky"),
-    (" back", "plain"),
-)
+_KEYS = ("history.open", "history.filter", "history.order", "history.back")
 
 
 class HistoryScreen(Screen[None]):
@@ -79,7 +71,8 @@ class HistoryScreen(Screen[None]):
         yield self._rule
         yield self._why
         yield self._filter
-        yield OneLine(lambda _: _KEYS, shaded=True)
+        keys = keys_of(entries_of(self), _KEYS)
+        yield OneLine(lambda width: keys_line(keys, width), shaded=True)
 
     def on_mount(self) -> None:
         self._table.focus()
@@ -138,7 +131,7 @@ class HistoryScreen(Screen[None]):
             lines = [((f"  {self._said or nothing}", "dim"),)]
         top = self._table.top
         if self._cursor is not None:
-            top = min(max(top, self._cursor - height + 1), self._cursor)
+            top = scrolled(top, self._cursor, height)
         self._table.show(lines, top, self._cursor)
         current = self._current
         self._why.show([] if current is None else evidence_lines(current, width, now))
@@ -162,9 +155,10 @@ class HistoryScreen(Screen[None]):
     def action_page(self, pages: int) -> None:
         self.action_move(pages * max(1, self._table.size.height - 1))
 
-    @on(LinesView.Moved)
-    def _wheel(self, event: LinesView.Moved) -> None:
+    @on(LinesView.Wheeled)
+    def _wheeled(self, event: LinesView.Wheeled) -> None:
         event.stop()
+        self.action_move(event.lines)
 
     def action_order(self) -> None:
         names = list(ORDERS)

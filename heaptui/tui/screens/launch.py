@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -34,6 +34,7 @@ _ROWS: tuple[tuple[str, ...], ...] = (
     ("command",),
     ("name", "kind"),
     ("cap", "heap", "timeout"),
+    ("preset", "preload", "traced"),
     ("retries", "count", "priority"),
     ("cwd",),
 )
@@ -42,6 +43,9 @@ _BLANK = {
     "command": "a program and its arguments, as in a shell",
     "cap": "host's share",
     "heap": "by the cap",
+    "preset": "none",
+    "preload": "yes",
+    "traced": "0 frames",
     "timeout": "none",
     "count": "1",
     "priority": "0",
@@ -70,6 +74,14 @@ def _blank(fallback: Fallback) -> dict[str, str]:
     if limits.timeout_s is not None:
         blank["timeout"] = duration(limits.timeout_s)
     return blank
+
+
+_EXPLAINED = {
+    "field-preset": "V8 limits by name: lean, standard, large-context, worker, production",
+    "field-preload": "lets heaptui see the heaps of Node and Python from inside: yes, no",
+    "field-traced": "tracemalloc: frames Python remembers of an allocation; costs CPU",
+}
+"""What stands below those fields that do not say it themselves."""
 
 
 class LaunchScreen(ModalScreen[list[str] | None]):
@@ -168,7 +180,14 @@ class LaunchScreen(ModalScreen[list[str] | None]):
                 return _below(form.wrong[name], "red")
         if row == ("command",) and argv:
             return _below("runs " + shlex.join(argv), "dim")
+        here = self.focused
+        if "preset" in row and here is not None and here.id in _EXPLAINED:
+            return _below(_EXPLAINED[here.id], "dim")
         return ()
+
+    @on(events.DescendantFocus)
+    def _moved(self) -> None:
+        self._follow()
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -13,11 +13,14 @@ from textual.widgets import Input
 from heaptui.model import Row
 from heaptui.tui import order
 from heaptui.tui.acting import Acting
+from heaptui.tui.asking import Asking
+from heaptui.tui.heap_acting import HeapActing
 from heaptui.tui.keymap import bindings
 from heaptui.tui.lines import Line
+from heaptui.tui.widgets.activities import activity_lines, to_cancel
 from heaptui.tui.widgets.alerts import alert_line
 from heaptui.tui.widgets.dock import Dock
-from heaptui.tui.widgets.footer import footer_line, keys_line
+from heaptui.tui.widgets.footer import footer_line, keys_line, keys_of
 from heaptui.tui.widgets.header import header_line
 from heaptui.tui.widgets.lines_view import LinesView
 from heaptui.tui.widgets.painting import OneLine
@@ -36,6 +39,10 @@ _TINY = (40, 8)
 _AIRY = (100, 26)
 """From here on a blank line stands between the areas."""
 
+_IN_SNAPSHOTS = (
+    "snapshot.open", "snapshot.mark", "snapshot.compare", "snapshot.delete", "view.back",
+)  # fmt: skip
+
 
 class MainScreen(Screen[None], inherit_bindings=False):
     PLACES = ("app", "main", "table", "dock")
@@ -44,7 +51,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
     AUTO_FOCUS = "WorkerTable"
     DEFAULT_CSS = """
     MainScreen { layout: vertical; overflow: hidden; }
-    MainScreen #too-small, MainScreen #alert, MainScreen .gap { display: none; }
+    MainScreen #too-small, MainScreen #alert, MainScreen #activities,
+    MainScreen .gap { display: none; }
     MainScreen #welcome { display: none; height: 1fr; }
     MainScreen #welcome LinesView { width: auto; }
     MainScreen #under { height: 1; }
@@ -63,6 +71,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._app = app
         self._board = app.board
         self._acting = Acting(app, self.paint)
+        asking = Asking(app, app.board, self.paint)
+        self._heap = HeapActing(app, app.operator, asking, app.board.targets)
         self._tall = False
         clock, glyphs = app.clock, app.glyphs
         self._too_small = OneLine(self._draw_too_small, id="too-small")
@@ -73,6 +83,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._summary = OneLine(self._draw_summary, id="summary")
         self._prompt = Input(id="prompt", compact=True, select_on_focus=False)
         self._prompt_sign = OneLine(lambda _: ((" / ", "sky"),), id="prompt-sign")
+        self._activities = LinesView(classes="fits", id="activities")
         self._dock = Dock(app.operator, clock=clock, id="dock")
         self._footer = OneLine(self._draw_footer, shaded=True, id="footer")
 
@@ -89,6 +100,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             yield self._prompt_sign
             yield self._prompt
             yield self._summary
+        yield self._activities
         yield OneLine(lambda _: (), classes="gap")
         yield self._dock
         yield self._footer
@@ -127,12 +139,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def _draw_footer(self, width: int) -> Line:
         if self._prompt.has_focus:
             return keys_line([("enter", "keep the filter"), ("escape", "clear it")], width)
-        return footer_line(self._app.entries, self._target(), width)
-
-    def _target(self) -> Row | None:
-        """What the footer speaks of: with marks, one of the marked."""
-        targets = self._board.targets()
-        return targets[0] if targets else None
+        if self._in_dock() and self._dock.active == "snapshots":
+            return keys_line(keys_of(self._app.entries, _IN_SNAPSHOTS), width)
+        return footer_line(self._app.entries, self._board.targets(), width)
 
     # --- painting ----------------------------------------------------------------------------
     def paint(self) -> None:
@@ -150,6 +159,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if empty:
             lines = welcome_lines(board.host, self.size.width, ended=board.collapsed)
             self._welcome_lines.show(lines)
+        activities = activity_lines(
+            board.activities, self.size.width, self._app.clock(), self._app.glyphs
+        )
+        self._show(self._activities, bool(activities) and not alone)
+        self._activities.show(activities)
         self.table.paint()
         self._dock.follow(board.current)
         for line in (self._too_small, self._header, self._alert, self._summary, self._footer):
@@ -258,7 +272,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.paint()
 
     def action_back(self) -> None:
-        """One step out: of the prompt, the dock, the marks, the filter, the tall dock."""
+        """One step out: of the prompt, the dock, the marks, the filter, the tall dock; with nothing
+        of these, of the long work that can be cancelled."""
         board, now = self._board, self._app.clock()
         if self._prompt.has_focus:
             board.filter_by("", now)
@@ -271,6 +286,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
             board.filter_by("", now)
         elif self._tall:
             self.action_taller()
+        elif (activity := to_cancel(board.activities)) is not None:
+            self._heap.cancel(activity)
         self.paint()
 
     # --- the dock ----------------------------------------------------------------------------
@@ -279,6 +296,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def action_tab(self, name: str) -> None:
         self._dock.tab(name)
+        if name == "snapshots" and self._dock.display:
+            # a list has a cursor of its own: enter is for what was asked to be seen
+            self._dock.focus()
 
     def action_taller(self) -> None:
         self._tall = not self._tall
@@ -306,6 +326,28 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def action_forget(self) -> None:
         self._acting.forget()
+
+    def action_collect(self) -> None:
+        self._heap.collect()
+
+    def action_snapshot(self) -> None:
+        self._heap.snapshot()
+
+    def action_hunt(self) -> None:
+        self._heap.hunt()
+
+    def action_raise_limits(self) -> None:
+        self._heap.raise_limits()
+
+    def action_inspect(self) -> None:
+        from heaptui.tui.inspect import open_inspect
+
+        open_inspect(self._app)
+
+    def action_snapshots(self) -> None:
+        from heaptui.tui.screens.snapshots import SnapshotsScreen
+
+        self.app.push_screen(SnapshotsScreen(self._app.operator))
 
     def action_new(self) -> None:
         self._acting.launch()

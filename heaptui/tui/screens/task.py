@@ -11,28 +11,25 @@ from textual.screen import Screen
 
 from heaptui.client import Operator
 from heaptui.errors import HeaptuiError
-from heaptui.model import Detail
+from heaptui.model import Detail, Row
+from heaptui.tui.asking import Asking
 from heaptui.tui.facts import task_facts
+from heaptui.tui.heap_acting import HeapActing
 from heaptui.tui.keymap import bindings
 from heaptui.tui.lines import Line, Span, ruled
-from heaptui.tui.surroundings import clock_of
+from heaptui.tui.surroundings import clock_of, entries_of
 from heaptui.tui.themes import glyphs_of
 from heaptui.tui.widgets.dock import Dock
+from heaptui.tui.widgets.footer import keys_line, keys_of
 from heaptui.tui.widgets.lines_view import LinesView
 from heaptui.tui.widgets.painting import OneLine
 
 _REFRESH_S = 1.0
 _HINT: Line = (("esc", "sky"), (" back", "dim"))
-_KEYS: Line = (
-    (" 1-6", "sky"),
-    (" panes   ", "plain"),
-    ("tab", "sky"),
-    (" dock or facts   ", "plain"),
-    ("K", "sky"),
-    (" stop…   ", "plain"),
-    ("esc", "sky"),
-    (" back", "plain"),
-)
+_KEYS = (
+    "detail.collect", "detail.snapshot", "detail.hunt", "detail.raise", "detail.stop",
+    "detail.other", "detail.back",
+)  # fmt: skip
 
 
 class TaskScreen(Screen[None]):
@@ -63,9 +60,12 @@ class TaskScreen(Screen[None]):
         yield self._dock
         yield self._rule
         yield self._facts
-        yield OneLine(lambda _: _KEYS, shaded=True)
+        self._keys = OneLine(self._draw_keys, shaded=True)
+        yield self._keys
 
     def on_mount(self) -> None:
+        asking = Asking(self.app, painted=self._ask)
+        self._heap = HeapActing(self.app, self._operator, asking, self._rows)
         self._dock.focus()
         self._ask()
         self.set_interval(_REFRESH_S, self._tick)
@@ -73,6 +73,14 @@ class TaskScreen(Screen[None]):
     def _draw_rule(self, width: int) -> Line:
         title: Span = (self._trouble, "amber") if self._trouble else ("launch and attempts", "dim")
         return ruled([title], width, glyphs_of(self).rule)
+
+    def _draw_keys(self, width: int) -> Line:
+        return keys_line(keys_of(entries_of(self), _KEYS, self.row), width)
+
+    @property
+    def row(self) -> Row | None:
+        """The task's, as far as it is known."""
+        return None if self._detail is None else self._detail.row
 
     # --- keeping up --------------------------------------------------------------------------
     def _tick(self) -> None:
@@ -103,6 +111,7 @@ class TaskScreen(Screen[None]):
         if self._detail is None or not self.is_mounted:
             return
         self._dock.follow(self._detail.row)
+        self._keys.redraw()
         self._facts.show(task_facts(self._detail, self.size.width, clock_of(self)()))
 
     # --- keys --------------------------------------------------------------------------------
@@ -123,6 +132,21 @@ class TaskScreen(Screen[None]):
 
     def action_page(self, pages: int) -> None:
         self._facts.action_page(pages)
+
+    def _rows(self) -> list[Row]:
+        return [] if self.row is None else [self.row]
+
+    def action_collect(self) -> None:
+        self._heap.collect()
+
+    def action_snapshot(self) -> None:
+        self._heap.snapshot()
+
+    def action_hunt(self) -> None:
+        self._heap.hunt()
+
+    def action_raise_limits(self) -> None:
+        self._heap.raise_limits()
 
     def action_stop(self) -> None:
         detail = self._detail

@@ -8,6 +8,7 @@ from heaptui.model import Alert, Row
 from heaptui.tui.cells import cut, safe
 from heaptui.tui.danger import Danger, danger
 from heaptui.tui.glyphs import Glyphs
+from heaptui.tui.heaps import why_no_heap
 from heaptui.tui.lines import Line, Role, Span, fitted, width_of
 
 _NARROW = 100
@@ -31,8 +32,9 @@ def alert_line(
     gap = "  " if narrow else "   "
     keys: list[Span] = []
     if row is not None:
-        key, label = ("K", "stop…") if here else ("!", "go")
-        keys += [(key, "sky"), (f" {label}{gap}", "plain")]
+        acts = _acts(row) if here else (("!", "go"),)
+        for key, label in acts[:1] if narrow else acts:
+            keys += [(key, "sky"), (f" {label}{gap}", "plain")]
     if len(alerts) > 1:
         keys.append((f"1{'/' if narrow else ' of '}{len(alerts)}{gap}", "dim"))
     keys += [("a", "sky"), (" seen ", "plain")]
@@ -40,6 +42,13 @@ def alert_line(
     if room < 20:
         return fitted(tuple(text), width)
     return (*fitted(tuple(text), room), (" ", "plain"), *keys)
+
+
+def _acts(row: Row) -> tuple[tuple[str, str], ...]:
+    """The mildest that there is to do about it."""
+    if why_no_heap(row) is None:
+        return ("g", "collect"), ("s", "snapshot")
+    return (("K", "stop…"),)
 
 
 def _level(alert: Alert, row: Row | None) -> Danger:

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from heaptui.model import Row
-from heaptui.tui.keymap import Entry, display
+from heaptui.tui.keys import Entry, display, label_of
 from heaptui.tui.lines import Line, Span, joined, width_of
 
 
-def footer_line(entries: Sequence[Entry], row: Row | None, width: int) -> Line:
-    """The actions that can be done now, by rank, as many as fit; the last of them is always the
-    one that shows all keys."""
+def footer_line(entries: Sequence[Entry], rows: Sequence[Row], width: int) -> Line:
+    """The actions that can be done now with `rows`, by rank, as many as fit; the last of them is
+    always the one that shows all keys. With marks the first of the marked speaks for all."""
+    row = rows[0] if rows else None
     shown = sorted((entry for entry in entries if entry.rank), key=lambda entry: entry.rank)
     usable = [entry for entry in shown if entry.available(row) is None]
-    return keys_line([(entry.keys[0], entry.label) for entry in usable], width)
+    return keys_line([(entry.keys[0], label_of(entry, rows)) for entry in usable], width)
+
+
+def keys_of(
+    entries: Sequence[Entry], ids: Sequence[str], row: Row | None = None
+) -> list[tuple[str, str]]:
+    """The keys of these entries with their labels, in this order, without what cannot be done with
+    `row`; each by the first of its keys."""
+    by_id = {entry.id: entry for entry in entries}
+    usable = [by_id[id] for id in ids if by_id[id].available(row) is None]
+    return [(entry.keys[0], label_of(entry, [] if row is None else [row])) for entry in usable]
 
 
 def keys_line(keys: Sequence[tuple[str, str]], width: int) -> Line:

@@ -15,6 +15,14 @@ from heaptui.tui.lines import BLANK, Line, width_of
 from heaptui.tui.themes import glyphs_of, palette_of
 from heaptui.tui.widgets.painting import changed, painted
 
+_WHEEL = 3
+"""Lines that one turn of the wheel goes."""
+
+
+def scrolled(top: int, at: int, height: int) -> int:
+    """The first line to be seen so that line `at` is, as near to `top` as that can be."""
+    return min(max(top, at - height + 1), at)
+
 
 class LinesView(Widget):
     """Lines from the top. `top` is the index of the first one that is seen, `cursor` of the one
@@ -32,6 +40,18 @@ class LinesView(Widget):
             super().__init__()
             self.view = view
             self.at_end = at_end
+
+        @property
+        def control(self) -> LinesView:
+            return self.view
+
+    class Wheeled(Message):
+        """The wheel was turned over lines with a cursor: whose it is moves it by `lines`."""
+
+        def __init__(self, view: LinesView, lines: int) -> None:
+            super().__init__()
+            self.view = view
+            self.lines = lines
 
         @property
         def control(self) -> LinesView:
@@ -118,11 +138,17 @@ class LinesView(Widget):
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self.action_move(3)
+        self._turned(_WHEEL)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self.action_move(-3)
+        self._turned(-_WHEEL)
+
+    def _turned(self, lines: int) -> None:
+        if self.cursor is None:
+            self.action_move(lines)
+        else:
+            self.post_message(self.Wheeled(self, lines))
 
     def on_resize(self) -> None:
         self._strips.clear()

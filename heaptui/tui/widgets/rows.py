@@ -11,6 +11,7 @@ from heaptui.model import Row, State
 from heaptui.tui.cells import bar, left, right, safe, soft_limit, sparkline
 from heaptui.tui.danger import SOON_S, Danger, danger
 from heaptui.tui.glyphs import UNICODE, Glyphs
+from heaptui.tui.heaps import is_tight
 from heaptui.tui.lines import Line, Role, Span, joined
 from heaptui.tui.widgets.columns import Layout
 
@@ -20,6 +21,8 @@ _QUIET: dict[Danger, Role] = {**ROLE, Danger.CALM: "dim"}
 
 
 _AGE_STEP_S = 10
+_PAIR = 10
+"""Cells of a heap with its limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +116,18 @@ def _known(text: str, role: Role = "plain") -> tuple[str, Role]:
 
 
 def heap_pair(used: int | None, limit: int | None) -> str:
-    """`1.41/1.50G`, `611/700M`, `97M/1.50G`, `97M`: one unit where both have the same."""
+    """`1.41/1.50G`, `611/700M`, `97M/1.50G`, `97M`: one unit where both have the same, and the
+    limit's second decimal only where there is room for it."""
     if limit is None or used is None:
         return units.size(used)
     first, second = units.size(used), units.size(limit)
-    return f"{first[:-1] if first[-1] == second[-1] else first}/{second}"
+    pair = f"{first[:-1] if first[-1] == second[-1] else first}/{second}"
+    return pair if len(pair) <= _PAIR else f"{first}/{units.short_size(limit)}"
+
+
+def _heap_role(row: Row) -> Role:
+    """Violet is a heap; amber, one that V8 soon ends for want of room."""
+    return "amber" if is_tight(row) else "violet"
 
 
 def age(seconds: float) -> str:
@@ -154,9 +164,9 @@ def _cell(id: str, row: Row, look: Look, level: Danger) -> tuple[str, Role]:
         case "peak":
             return units.size(row.peak_bytes), "dim"
         case "heap":
-            return _known(heap_pair(row.heap_used_bytes, row.heap_limit_bytes), "violet")
+            return _known(heap_pair(row.heap_used_bytes, row.heap_limit_bytes), _heap_role(row))
         case "heap-short":
-            return _known(units.size(row.heap_used_bytes), "violet")
+            return _known(units.size(row.heap_used_bytes), _heap_role(row))
         case "growth":
             return _known(units.growth(row.growth_bytes_per_min), _near(row, level))
         case "to-cap":

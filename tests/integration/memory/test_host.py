@@ -2,7 +2,7 @@ import psutil
 import pytest
 
 from heaptui.memory.cgroup_mounts import group_of, hierarchies
-from heaptui.memory.host import HostMeter
+from heaptui.memory.host import HostMeter, room_of
 
 MIB = 1 << 20
 
@@ -41,4 +41,5 @@ def test_below_a_limited_group_the_limit_is_the_machine(groups, start) -> None:
     )
     assert total == 512 * MIB
     assert 300 * MIB < available < 412 * MIB
+    assert 300 * MIB < room_of(program.child.pid) < 412 * MIB
     group.close()

@@ -363,7 +363,7 @@ async def test_a_watchdog_ends_a_tree_that_no_kernel_caps(start) -> None:
             send(member, signal.SIGKILL)
 
     cap = 120 * MIB
-    await guard(lambda: sampler.quick("t", cap), lambda: sampler.judged("t"), cap, over)
+    await guard(lambda: sampler.quick("t", cap), lambda: sampler.judged("t"), lambda: cap, over)
     assert len(ended_at) == 1
     assert ended_at[0] > cap
     assert program.child.wait() == -signal.SIGKILL
@@ -407,7 +407,7 @@ async def test_children_that_come_and_go_near_a_cap_do_not_count_what_they_share
     async def over(memory: int) -> None:
         beyond.append(memory)
 
-    watch = asyncio.create_task(guard(lambda: sampler.quick("t", cap), judge, cap, over))
+    watch = asyncio.create_task(guard(lambda: sampler.quick("t", cap), judge, lambda: cap, over))
     program.go_on()
     assert await asyncio.to_thread(program.hear) == ["done"]
     watch.cancel()

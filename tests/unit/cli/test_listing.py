@@ -4,7 +4,7 @@ import json
 
 from heaptui.cli import listing
 from heaptui.cli.following import exit_code
-from heaptui.model import AttemptRecord, Detail, Kind, Row, State, VerdictKind
+from heaptui.model import AttemptRecord, Detail, Kind, ProcessHeap, Row, State, VerdictKind
 
 PROMISED = {
     "id", "name", "kind", "state", "pid", "exit_code", "signal", "attempts", "rss_bytes",
@@ -65,6 +65,30 @@ def test_a_pipe_gets_whole_lines_without_colours(capsys):
     assert head.split() == ["ID", "NAME", "KIND", "STATE", "PID", "MEMORY", "PEAK", "CAP", "+/MIN",
                             "AGE", "WHY"]  # fmt: skip
     assert line.endswith("r" * 50)
+
+
+def test_heaps_have_a_column_where_any_is_known(capsys):
+    held = row(heap_used_bytes=180 << 20, heap_limit_bytes=1 << 30, kind=Kind.NODE)
+    listing.put_rows([row(), held], everything=True)
+    head, without, line = capsys.readouterr().out.splitlines()
+    assert "HEAP" in head.split()
+    assert "180M" in line.split()
+    assert "180M" not in without
+
+
+def test_every_heap_of_a_task_is_told_in_its_details(capsys):
+    heap = ProcessHeap(
+        pid=4711, ppid=1, runtime="node\x1b[31m", version="v20.20.2", at=0, used_bytes=180 << 20,
+        limit_bytes=1 << 30, gc_count=12, gc_s=0.34, main="busy",
+    )  # fmt: skip
+    listing.put_detail(Detail(row=row(kind=Kind.NODE), heaps=(heap,)))
+    out = capsys.readouterr().out
+    assert "4711: 180M of 1.00G used" in out
+    assert "12 collections in 0.3 s" in out
+    assert "main thread busy" in out
+    assert "\x1b" not in out
+    listing.put_detail(Detail(row=row(heap_absent="Deno is not looked into")))
+    assert "Deno is not looked into" in capsys.readouterr().out
 
 
 def test_exit_codes_of_tasks_are_those_a_shell_would_give():

@@ -56,7 +56,7 @@ async def test_guard_reports_the_first_figure_beyond_the_cap_and_ends() -> None:
     async def over(memory: int) -> None:
         told.append(memory)
 
-    await guard(lambda: next(figures), judge, 100, over)
+    await guard(lambda: next(figures), judge, lambda: 100, over)
     assert told == [103]
     assert (next(figures), next(judgements)) == (102, 104)
 
@@ -71,7 +71,7 @@ async def test_a_cheap_figure_beyond_the_cap_ends_nobody_whose_judgement_is_with
     async def over(_: int) -> None:
         raise AssertionError
 
-    await guard(lambda: next(figures), judge, 100, over)
+    await guard(lambda: next(figures), judge, lambda: 100, over)
     assert list(judgements) == []
 
 
@@ -82,7 +82,7 @@ async def test_guard_ends_when_a_judgement_finds_nothing_any_more() -> None:
     async def over(_: int) -> None:
         raise AssertionError
 
-    await guard(lambda: 200, judge, 100, over)
+    await guard(lambda: 200, judge, lambda: 100, over)
 
 
 async def never_asked() -> int:
@@ -95,7 +95,7 @@ async def test_guard_ends_when_there_is_nothing_to_watch() -> None:
     async def over(_: int) -> None:
         raise AssertionError
 
-    await guard(lambda: next(figures), never_asked, 100, over)
+    await guard(lambda: next(figures), never_asked, lambda: 100, over)
 
 
 async def test_guard_can_be_cancelled() -> None:
@@ -108,7 +108,7 @@ async def test_guard_can_be_cancelled() -> None:
         looked.set()
         return 0
 
-    task = asyncio.create_task(guard(read, never_asked, 1 << 40, over))
+    task = asyncio.create_task(guard(read, never_asked, lambda: 1 << 40, over))
     await looked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -30,6 +30,9 @@ def test_every_key_is_used() -> None:
         cwd = "sub"
         env = { B = "2" }
         clean-env = true
+        preset = "lean"
+        preload = false
+        tracemalloc = 5
         [[task]]
         command = ["node", "x.js"]
         count = 2
@@ -51,6 +54,9 @@ def test_every_key_is_used() -> None:
         retries=2,
         env={"A": "1", "B": "2"},
         clean_env=True,
+        preset="lean",
+        preload=False,
+        tracemalloc=5,
     )
     assert [spec.name for spec in two] == ["x.js/1", "x.js/2"]
     assert {(spec.kind, spec.cwd, spec.limits) for spec in two} == {

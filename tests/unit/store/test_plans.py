@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import chain
 
 import pytest
 
@@ -34,7 +35,7 @@ from heaptui.store.schema import HAS_ENDED, IS_UNENDED
 )
 def test_an_index_gives_the_rows_in_order(query, index):
     database = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in schema.STEPS[0]:
+    for statement in chain(*schema.STEPS):
         database.execute(statement)
     plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}")]
     database.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import chain
 
 import pytest
 from hypothesis import given, settings
@@ -104,7 +105,7 @@ rollups = st.builds(
 @pytest.fixture(scope="module")
 def database():
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in schema.STEPS[0]:
+    for statement in chain(*schema.STEPS):
         connection.execute(statement)
     yield connection
     connection.close()

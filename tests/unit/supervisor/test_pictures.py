@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heaptui.model import Alert, Event, Host, Row, State
+from heaptui.model import Activity, Alert, Event, Host, Row, State
 from heaptui.supervisor.pictures import EVENTS_HELD, Gallery, Watcher, visibly_moved
 from tests.unit.supervisor.tasks import MIB, sample, task
 
@@ -24,6 +24,7 @@ class Screen:
         picture = gallery.picture(0.0, tasks.values())
         self.rows = {row.id: row for row in picture.rows}
         self.host, self.alerts = picture.host, picture.alerts
+        self.activities = picture.activities
         self.events: list[Event] = []
 
     def row(self, task_id: str) -> Row | None:
@@ -38,19 +39,22 @@ class Screen:
             self.rows.pop(task_id, None)
         self.host = change.host or self.host
         self.alerts = self.alerts if change.alerts is None else change.alerts
+        if change.activities is not None:
+            self.activities = change.activities
         self.events += change.events
 
     def is_current(self) -> bool:
-        return (self.rows, self.host, self.alerts) == (
+        return (self.rows, self.host, self.alerts, self.activities) == (
             {task_id: one.row() for task_id, one in self.tasks.items()},
             self.gallery.host,
             self.gallery.alerts,
+            self.gallery.activities,
         )
 
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["change", "come", "go", "hang", "look"]),
+        st.sampled_from(["change", "come", "go", "hang", "act", "look"]),
         st.sampled_from(["a", "b", "c"]),
         st.integers(0, 5),
     ),
@@ -74,6 +78,9 @@ def test_what_a_slow_watcher_reads_at_last_is_how_things_are(steps):
             elif step == "hang":
                 alert = Alert(id=str(value), level="red", text="")
                 gallery.hang(msgspec.structs.replace(EMPTY, running=value), [alert] * (value % 2))
+            elif step == "act":
+                work = Activity(id=task_id, kind="gc", text=str(value), began_at=0)
+                gallery.act([work] * (value % 2))
             elif step == "go":
                 if tasks.pop(task_id, None) is not None:
                     gallery.gone(task_id)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from heaptui.tui.keymap import BINDINGS, bindings, display, markdown_table, resolved
+from msgspec.structs import replace
+
+from heaptui.model import State
+from heaptui.tui.keymap import BINDINGS, bindings, markdown_table, resolved
+from heaptui.tui.keys import display
+from heaptui.tui.widgets.footer import keys_of
 from tests.terminal.fake_operator import scene
 
 _LIVE, _FAILED = scene()[0], scene()[-1]
@@ -57,3 +62,13 @@ def test_the_readmes_table_has_every_id() -> None:
     table = markdown_table()
     assert all(f"`{entry.id}`" in table for entry in BINDINGS)
     assert len(table.splitlines()) == len(BINDINGS) + 2
+
+
+def test_keys_are_named_as_the_configuration_has_them() -> None:
+    entries, _ = resolved({"history.open": "ctrl+o"})
+    ids = ("history.open", "detail.collect", "detail.stop")
+    assert keys_of(entries, ids, _LIVE) == [
+        ("ctrl+o", "open"), ("g", "collect…"), ("K", "stop…"),
+    ]  # fmt: skip
+    ended = replace(_LIVE, state=State.DONE)
+    assert keys_of(entries, ids, ended) == [("ctrl+o", "open")]

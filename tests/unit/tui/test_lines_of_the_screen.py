@@ -108,7 +108,7 @@ def test_a_row_in_danger_is_red_where_the_danger_is() -> None:
     worst = scene()[0]
     line = row_line(worst, look(120))
     assert roles(line, "1.93G") == {"red"} and roles(line, "1m20") == {"red"}
-    assert roles(line, "1.41/1.50G") == {"violet"}
+    assert roles(row_line(scene()[1], look(120)), "611/700M") == {"violet"}
     assert roles(line, "42%") == {"plain"}
 
 
@@ -217,7 +217,9 @@ def test_an_alert_is_one_line_with_the_keys_that_act_on_it() -> None:
     worst = scene()[0]
     there = text_of(alert_line(ALERTS, worst, 120, UNICODE, here=True))
     assert there.startswith(" ▲ refactor-auth reaches its 2.0G cap in 1m20")
-    assert "K stop…" in there and "1 of 2" in there and "a seen" in there
+    assert "g collect   s snapshot" in there and "1 of 2" in there and "a seen" in there
+    without = msgspec.structs.replace(worst, heap_used_bytes=None, heaps=0)
+    assert "K stop…" in text_of(alert_line(ALERTS, without, 120, UNICODE, here=True))
     away = text_of(alert_line(ALERTS, worst, 80, UNICODE, here=False))
     assert "! go" in away and width_of(((away, "plain"),)) <= 80
     assert alert_line([], None, 80, UNICODE, here=False) == ()
@@ -255,12 +257,12 @@ def test_the_summary_sums_what_the_filter_shows() -> None:
 
 def test_the_footer_shows_what_can_be_done_with_the_row() -> None:
     live, failed = scene()[0], scene()[-1]
-    assert "K stop…" in text_of(footer_line(BINDINGS, live, 120))
-    assert "R retry" not in text_of(footer_line(BINDINGS, live, 120))
-    assert "R retry" in text_of(footer_line(BINDINGS, failed, 120))
-    assert "K stop…" not in text_of(footer_line(BINDINGS, failed, 120))
+    assert "K stop…" in text_of(footer_line(BINDINGS, [live], 120))
+    assert "R retry" not in text_of(footer_line(BINDINGS, [live], 120))
+    assert "R retry" in text_of(footer_line(BINDINGS, [failed], 120))
+    assert "K stop…" not in text_of(footer_line(BINDINGS, [failed], 120))
     for width in (20, 40, 60, 80):
-        line = footer_line(BINDINGS, live, width)
+        line = footer_line(BINDINGS, [live], width)
         assert width_of(line) <= width and text_of(line).endswith("? keys")
 
 

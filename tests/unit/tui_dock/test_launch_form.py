@@ -109,3 +109,13 @@ def test_nothing_typed_breaks_the_form(values: dict[str, str]) -> None:
 def test_a_command_needs_words() -> None:
     with pytest.raises(UsageError):
         command_words("   ")
+
+
+def test_a_preset_is_named_or_begun_and_what_looks_inside_can_be_left_out() -> None:
+    spec = only(command="node a.js", preset="lea", preload="no", traced="5")
+    assert (spec.preset, spec.preload, spec.tracemalloc) == ("lean", False, 5)
+    assert only(command="node a.js", preset="none").preset == ""
+    assert only(command="node a.js").preload
+    assert "large-context" in form(command="true", preset="huge").wrong["preset"]
+    assert "yes or no" in form(command="true", preload="maybe").wrong["preload"]
+    assert "from 0 to" in form(command="true", traced="-1").wrong["traced"]

@@ -158,7 +158,9 @@ def test_a_command_is_shown_as_text() -> None:
 def test_empty_panes_say_what_would_fill_them() -> None:
     assert "reports no context" in shown(context_lines(a_row(), 80))
     assert "No snapshots of this task." in shown(snapshot_lines(a_row(), 80))
-    assert "no heap that heaptui can read" in shown(snapshot_lines(a_row(kind=Kind.COMMAND), 80))
+    assert "reports a heap" in shown(snapshot_lines(a_row(kind=Kind.COMMAND), 80))
+    able = a_row(heap_used_bytes=M, heaps=1)
+    assert "s takes a heap snapshot" in shown(snapshot_lines(able, 80))
     assert "0" not in shown(context_lines(a_row(), 80))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from heaptui.model import Kind, Row
+from heaptui.model import Row
+from heaptui.tui.heaps import why_no_heap
 from heaptui.tui.lines import Line, indented, sentence
 
 
@@ -18,11 +19,12 @@ def context_lines(row: Row, width: int) -> list[Line]:
 
 def snapshot_lines(row: Row, width: int) -> list[Line]:
     """The snapshots pane of a task without any."""
+    why_not = why_no_heap(row)
     possible = (
-        "A heap snapshot tells what holds the memory, class by class."
-        if row.kind in (Kind.NODE, Kind.PYTHON)
-        else f"A {row.kind.value} task has no heap that heaptui can read: start it as node or "
-        "python where it is one."
+        "s takes a heap snapshot, which tells what holds the memory, class by class; L hunts a "
+        "leak with two of them."
+        if why_not is None
+        else f"None can be taken now: {why_not}."
     )
     return _paragraphs(width, "No snapshots of this task.", possible)
 

@@ -23,6 +23,7 @@ from heaptui.tui.themes import glyphs_of
 from heaptui.tui.widgets.dock.absent import context_lines, snapshot_lines
 from heaptui.tui.widgets.dock.chart import ascii_dots, braille
 from heaptui.tui.widgets.dock.events import event_lines
+from heaptui.tui.widgets.dock.kept_pane import KeptPane
 from heaptui.tui.widgets.dock.memory import memory_lines, span_of
 from heaptui.tui.widgets.dock.output_pane import OutputPane
 from heaptui.tui.widgets.dock.processes import process_lines
@@ -82,6 +83,7 @@ class Dock(Widget):
             id="dock-search", compact=True, placeholder="find in the output", select_on_focus=False
         )
         self._output = OutputPane(self._body, self._paint_foot)
+        self._kept = KeptPane(operator, self._body, self._paint)
 
     def compose(self) -> ComposeResult:
         self._search.cursor_blink = False
@@ -104,6 +106,7 @@ class Dock(Widget):
         if before is None or row is None or before.id != row.id:
             self._detail, self._series, self._trouble = None, None, ""
             self._output.clear()
+            self._kept.follow(None if row is None else row.id)
             self._body.show((), 0)
             if self.is_mounted:
                 self.set_timer(SETTLE_S, lambda: self._fetch_if(row))
@@ -154,6 +157,8 @@ class Dock(Widget):
             detail = self._detail
             lines = event_lines(detail.events, width, self._clock()) if detail else []
             body.show(lines, len(lines) if self._newest_seen else None)
+        elif self.active == "snapshots" and not self._kept.empty:
+            self._kept.paint(self._clock())
         else:
             body.show(self._lines(row, width, height))
         self._paint_foot()
@@ -164,7 +169,8 @@ class Dock(Widget):
             room = (width, height)
             return memory_lines(row, self._detail, self._series, room, now=self._clock(), dots=dots)
         if self.active == "processes":
-            return process_lines(row, self._detail.processes, width) if self._detail else []
+            detail = self._detail
+            return process_lines(row, detail.processes, width, detail.heaps) if detail else []
         return (context_lines if self.active == "context" else snapshot_lines)(row, width)
 
     def _draw_title(self, width: int) -> Line:
@@ -208,7 +214,7 @@ class Dock(Widget):
         self.run_worker(self._fetch(current, self.active), group="dock-fetch")
 
     async def _fetch(self, row: Row, pane: str) -> None:
-        series = self._series
+        series, detail = self._series, self._detail
         try:
             if pane == "memory":
                 span = span_of(row, self._clock())
@@ -217,6 +223,8 @@ class Dock(Widget):
                 )
             elif pane in ("processes", "output", "events"):
                 detail = await self._operator.show(row.id, _EVENTS)
+            elif pane == "snapshots":
+                await self._kept.fetch()
             else:
                 return
         except HeaptuiError as error:
@@ -229,7 +237,7 @@ class Dock(Widget):
             self._stale = True
             return
         self._trouble, self._series, self._detail = "", series, detail
-        if self.active == "output":
+        if self.active == "output" and detail is not None:
             await self._output.refresh(self._row, detail)
             self._paint_foot()
         else:
@@ -244,19 +252,51 @@ class Dock(Widget):
             return self.active == "output" and bool(self._output.needle)
         if action == "end_search":
             return self._search.display or (self.active == "output" and bool(self._output.needle))
+        if action in ("open_snapshot", "mark_snapshot", "compare", "delete_snapshot"):
+            # also while the list is empty: the same key would act on the whole task
+            return self.active == "snapshots"
         return super().check_action(action, parameters)
 
     def action_move(self, lines: int) -> None:
-        self._body.action_move(lines)
+        if self.active == "snapshots":
+            self._kept.move(lines)
+        else:
+            self._body.action_move(lines)
+
+    @on(LinesView.Wheeled, "#dock-body")
+    def _wheeled(self, event: LinesView.Wheeled) -> None:
+        event.stop()
+        self.action_move(event.lines)
 
     def action_page(self, pages: int) -> None:
-        self._body.action_page(pages)
+        if self.active == "snapshots":
+            self._kept.page(pages)
+        else:
+            self._body.action_page(pages)
 
     def action_first(self) -> None:
-        self._body.action_first()
+        if self.active == "snapshots":
+            self._kept.go(last=False)
+        else:
+            self._body.action_first()
 
     def action_last(self) -> None:
-        self._body.action_last()
+        if self.active == "snapshots":
+            self._kept.go(last=True)
+        else:
+            self._body.action_last()
+
+    def action_open_snapshot(self) -> None:
+        self._kept.acting.open()
+
+    def action_mark_snapshot(self) -> None:
+        self._kept.mark()
+
+    def action_compare(self) -> None:
+        self._kept.acting.compare()
+
+    def action_delete_snapshot(self) -> None:
+        self._kept.acting.delete()
 
     def action_search(self) -> None:
         self.focusable_search()

@@ -6,21 +6,23 @@ pair; it is never a zero.
 
 from __future__ import annotations
 
-from heaptui.model import Detail, Kind, Row, State, VerdictKind
+from heaptui.model import Detail, Row, State, VerdictKind
 from heaptui.tui.cells import SOFT_SHARE
 from heaptui.tui.danger import SOON_S
 from heaptui.tui.lines import Line, Role, field, flow, one_line, sentence
 from heaptui.tui.widgets.dock.chart import level_role
 from heaptui.tui.widgets.dock.events import evidence_of, recent
+from heaptui.tui.widgets.dock.heap import heap_lines
 from heaptui.units import duration, growth, short_size, size
 
 
 def figures(row: Row, detail: Detail | None, width: int, height: int, now: float) -> list[Line]:
-    """At most `height` lines for the right side of the memory pane, the newest events last."""
+    """At most `height` lines for the right side of the memory pane, the newest events last. Those
+    take no room from figures."""
     if row.state.ended:
         lines = _ended(row, detail, width)
     elif row.state.live:
-        lines = _live(row, width, now)
+        lines = _live(row, detail, width, now)
     else:
         lines = _waiting(row, width, now)
     lines = lines[:height]
@@ -30,12 +32,16 @@ def figures(row: Row, detail: Detail | None, width: int, height: int, now: float
     return lines
 
 
-def _live(row: Row, width: int, now: float) -> list[Line]:
-    lines = flow(_memory(row), width)
+def _live(row: Row, detail: Detail | None, width: int, now: float) -> list[Line]:
+    heap = heap_lines(row, detail.heaps if detail is not None else (), width, now)
+    if row.heap_used_bytes is None:
+        lines = flow([*_memory(row), *_shares(row)], width) + flow(_danger(row), width)
+        return [*lines, *flow(_processes(row, now), width), *heap, *flow(_limits(row, now), width)]
+    # heap against the rest comes first: it decides what there is to do
+    lines = flow(_memory(row), width) + heap
     lines += flow(_danger(row), width)
-    lines += flow([*_heap(row), *_processes(row, now)], width)
     lines += flow(_limits(row, now), width)
-    return lines
+    return lines + flow([*_processes(row, now), *_shares(row)], width)
 
 
 def _memory(row: Row) -> list[Line]:
@@ -47,6 +53,12 @@ def _memory(row: Row) -> list[Line]:
     if row.memory_from is not None:
         fields[0] = (*fields[0], (f" by {row.memory_from}", "dim"))
     fields.append(field("peak", size(row.peak_bytes)))
+    return fields
+
+
+def _shares(row: Row) -> list[Line]:
+    """The other ways to count it."""
+    fields = []
     for label, value in (
         ("rss", row.rss_bytes),
         ("pss", row.pss_bytes),
@@ -67,18 +79,6 @@ def _danger(row: Row) -> list[Line]:
     if row.to_cap_s is not None:
         fields.append(field("cap in", duration(row.to_cap_s), hot))
     return fields
-
-
-def _heap(row: Row) -> list[Line]:
-    if row.heap_used_bytes is None and row.heap_limit_bytes is None:
-        return []
-    name = "V8 heap" if row.kind is Kind.NODE else "heap"
-    if row.heap_used_bytes is None:
-        return [field(f"{name} limit", size(row.heap_limit_bytes), "violet")]
-    used = size(row.heap_used_bytes)
-    if row.heap_limit_bytes is not None:
-        used += f" of {size(row.heap_limit_bytes)}"
-    return [field(name, used, "violet")]
 
 
 def _processes(row: Row, now: float) -> list[Line]:

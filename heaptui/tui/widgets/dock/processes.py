@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heaptui.model import ProcessSample, Row
+from heaptui.model import ProcessHeap, ProcessSample, Row
 from heaptui.tui.lines import Line, fitted, one_line
+from heaptui.tui.widgets.rows import heap_pair
 from heaptui.units import UNKNOWN, size
+
+_HEAP = 10
 
 
 def branches(depths: Sequence[int]) -> list[str]:
@@ -26,16 +29,24 @@ def branches(depths: Sequence[int]) -> list[str]:
     return drawn
 
 
-def process_lines(row: Row, processes: Sequence[ProcessSample], width: int) -> list[Line]:
-    """A heading, then a line each: pid, resident memory, CPU and the command, indented by depth."""
+def process_lines(
+    row: Row,
+    processes: Sequence[ProcessSample],
+    width: int,
+    heaps: Sequence[ProcessHeap] = (),
+) -> list[Line]:
+    """A heading, then a line each: pid, resident memory, CPU and the command, indented by depth;
+    where some of them report a heap, that too."""
     if not processes:
         return [((_nothing(row), "dim"),)]
     digits = max(6, *(len(str(each.pid)) for each in processes))
     total = sum(each.rss_bytes for each in processes)
     count = len(processes)
+    by_pid = {heap.pid: heap for heap in heaps}
+    heap_title = f"{'HEAP':>{_HEAP}}  " if by_pid else ""
     lines: list[Line] = [
         (
-            (f" {'PID':>{digits}}  {'RSS':>6}  {'CPU':>5}  COMMAND", "dim"),
+            (f" {'PID':>{digits}}  {'RSS':>6}  {heap_title}{'CPU':>5}  COMMAND", "dim"),
             (f"   {count} process{'es' * (count != 1)}, {size(total)} resident in all", "dim"),
         )
     ]
@@ -46,6 +57,7 @@ def process_lines(row: Row, processes: Sequence[ProcessSample], width: int) -> l
                 (
                     (f" {each.pid:>{digits}}  ", "plain"),
                     (f"{size(each.rss_bytes):>6}  ", "quantity"),
+                    *(_heap(by_pid.get(each.pid)) if by_pid else ()),
                     (f"{cpu:>5}  ", "dim"),
                     (tree, "dim"),
                     (one_line(each.command), "plain"),
@@ -54,6 +66,13 @@ def process_lines(row: Row, processes: Sequence[ProcessSample], width: int) -> l
             )
         )
     return lines
+
+
+def _heap(heap: ProcessHeap | None) -> Line:
+    """Used of limit; a dot for a process that reports none."""
+    if heap is None:
+        return ((f"{UNKNOWN:>{_HEAP}}  ", "dim"),)
+    return ((f"{heap_pair(heap.used_bytes, heap.limit_bytes):>{_HEAP}}  ", "violet"),)
 
 
 def _nothing(row: Row) -> str:

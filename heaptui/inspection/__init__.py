@@ -1,0 +1,1 @@
+"""Looking into processes that heaptui did not start: what is possible, and doing it."""

@@ -1,0 +1,44 @@
+"""The header's figures: the machine, how many tasks do what, and what heaptui itself takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from heaptui.memory.own import own_rss, rss_of
+from heaptui.model import CapMeans, Host, HostSample, State
+from heaptui.supervisor.dispatching import Dispatch
+from heaptui.supervisor.task import Task
+
+
+def header(
+    tasks: Iterable[Task],
+    *,
+    sample: HostSample | None,
+    dispatch: Dispatch,
+    means: CapMeans,
+    keeper_pid: int | None,
+    trouble: str | None,
+) -> Host:
+    """As they are now."""
+    running = waiting = failed = caps = 0
+    for task in tasks:
+        if task.state.live:
+            running += 1
+            caps += task.cap_in_force or 0
+        elif not task.state.ended:
+            waiting += 1
+        elif task.state in (State.FAILED, State.LOST):
+            failed += 1
+    return Host(
+        sample=sample,
+        caps_bytes=caps,
+        self_bytes=own_rss(),
+        warden_bytes=rss_of(keeper_pid) if keeper_pid else None,
+        running=running,
+        waiting=waiting,
+        failed=failed,
+        paused=dispatch.paused,
+        concurrency=dispatch.concurrency,
+        means=means,
+        store_trouble=trouble,
+    )

@@ -1,0 +1,11 @@
+'use strict'
+
+function makeMemory () {
+  const history = []
+  return function remember (turn) {
+    history.push(turn)
+    return history.length
+  }
+}
+
+module.exports = { remember: makeMemory() }
