@@ -83,12 +83,23 @@ def _cells(one: Foreign) -> list[str]:
 
 
 def what_is_possible(one: Foreign) -> str:
-    """In a sentence: the verbs that are, else why none is."""
+    """In a sentence: the verbs that are; of the others why not, those with one reason together."""
     if one.task is not None:
         return f"a process of heaptui's task {one.task}: its keys do this"
     verbs = [way.verb for way in one.possible if way.how is not None]
-    reasons = list(dict.fromkeys(way.why for way in one.possible if way.why is not None))
+    lacking: dict[str, list[str]] = {}
+    for way in one.possible:
+        if way.why is not None:
+            lacking.setdefault(way.why, []).append(way.verb)
+    if not verbs and len(lacking) == 1:
+        return next(iter(lacking))
+    reasons = [f"{_listed(of)}: {why}" for why, of in lacking.items()]
     return "; ".join([*([", ".join(verbs)] if verbs else []), *reasons])
+
+
+def _listed(verbs: list[str]) -> str:
+    *others, last = verbs
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _put_heap(heap: ProcessHeap) -> None:

@@ -18,6 +18,7 @@ import psutil
 from msgspec import Struct
 
 from heaptui.errors import Refused
+from heaptui.heap.wire import SOCKET_VARIABLE
 from heaptui.inspection import sockets
 from heaptui.memory.identity import boot_id, identify
 from heaptui.memory.procfs import MARKER
@@ -31,6 +32,10 @@ _RUNTIME = re.compile(r"(node|nodejs|deno|bun|python)(?:(\d+(?:\.\d+)?).*)?", re
 _INSPECT = re.compile(rb"--inspect(?:-brk|-wait|-port)?=(?:[^\s:]*:)?(\d+)|--debug-port=(\d+)")
 _DEFAULT_PORT = 9229
 _TASK_MAX = 40
+_PRELOADED = SOCKET_VARIABLE.encode() + b"="
+_OWN_SCRIPT = re.compile(r"(?:.*/)?(?:heaptui|heaptui/(?:warden/)?__main__\.py)")
+_TAKES_A_WORD = ("-X", "-W")
+"""Python's flags whose value may be a word of its own."""
 _IS_STOPPED = "it is stopped, and answers nobody until a SIGCONT"
 _OF_TASKS_ALONE = (
     "its child that writes one is prepared before the program begins: for heaptui's own tasks alone"
@@ -47,8 +52,9 @@ class Possible(Struct, frozen=True):
 
 
 class Foreign(Struct, frozen=True, kw_only=True):
-    """A process with a heap. `task` is set when it belongs to one of heaptui's own tasks, whose
-    keys do the same and more; `version` where its file's name tells; `start` as in Identity."""
+    """A process with a heap. `task` is set when it belongs to one of heaptui's own tasks and has
+    the preload: that task's keys do the same and more. `version` where its file's name tells;
+    `start` as in Identity."""
 
     pid: int
     start: int
@@ -72,8 +78,9 @@ class Foreign(Struct, frozen=True, kw_only=True):
 
 
 def foreigners() -> list[Foreign]:
-    """This user's processes with a heap (root: everybody's), largest first, ourselves left out."""
-    found = [look(pid) for pid in psutil.pids() if pid != os.getpid()]
+    """This user's processes with a heap (root: everybody's), largest first; heaptui's own left
+    out: supervisors, wardens, screens, snapshot readers."""
+    found = [look(pid) for pid in psutil.pids() if pid != os.getpid() and not _is_own(pid)]
     return sorted(filter(None, found), key=lambda one: -one.rss_bytes)
 
 
@@ -162,12 +169,40 @@ def _runtime(executable: str, argv: list[str]) -> tuple[str, str | None] | None:
     return None
 
 
-def _task(pid: int) -> str | None:
+def _is_own(pid: int) -> bool:
     try:
-        raw = Path(f"/proc/{pid}/environ").read_bytes()
+        return is_heaptui(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return False
+
+
+def is_heaptui(argv: list[str]) -> bool:
+    """Whether a command line is that of heaptui itself: Python with its script or its module."""
+    if not argv or _runtime(Path(argv[0]).name, argv[:1]) is None:
+        return False
+    words = iter(argv[1:])
+    for word in words:
+        if word == "-m":
+            return next(words, "").partition(".")[0] == "heaptui"
+        if word in _TAKES_A_WORD:
+            next(words, "")
+        elif not word.startswith("-"):
+            return _OWN_SCRIPT.fullmatch(word) is not None
+        elif word == "-c":
+            return False
+    return False
+
+
+def _task(pid: int) -> str | None:
+    """The task it belongs to; None too where it has no preload: that task's keys then do nothing
+    for it."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return None
-    for variable in raw.split(b"\0"):
+    if not any(variable.startswith(_PRELOADED) for variable in variables):
+        return None
+    for variable in variables:
         if variable.startswith(MARKER):
             named = variable[len(MARKER) :].decode(errors="replace").partition(".")[0]
             return " ".join(printable(named[:_TASK_MAX]).split())
@@ -198,7 +233,8 @@ def _node_ways(one: Foreign) -> tuple[Possible, ...]:
     how = (
         "its inspector is open: used, and left open"
         if open_already
-        else "SIGUSR1 opens its inspector (it says so on its stderr); closed again afterwards"
+        else "SIGUSR1 opens its inspector (it says so on its stderr; a handler of the program's "
+        "own gets the signal instead); closed again afterwards"
     )
     return tuple(Possible(verb, how=how) for verb in verbs)
 
@@ -250,7 +286,7 @@ def remote_exec_why_not(one: Foreign) -> str | None:
     if one.stopped:
         return _IS_STOPPED
     if not hasattr(sys, "remote_exec"):
-        return f"that needs heaptui on Python 3.14 or newer; it runs on {ours}"
+        return f"that needs Python 3.14 or newer on both sides; heaptui runs on {ours}"
     if one.version != ours:
         theirs = one.version or "an unknown version"
         return f"that needs the same Python on both sides: it is {theirs}, heaptui's is {ours}"

@@ -83,6 +83,15 @@ async def test_its_heap_is_read_and_its_inspector_closed_again(
 
 
 @pytest.mark.parametrize("binary", sorted(NODES))
+async def test_one_that_is_asked_again_and_again_lives_on(start: Start, binary: str) -> None:
+    allocating = "setInterval(() => { globalThis.held = 'x'.repeat(1e5) + Math.random(); }, 5);"
+    one = start(allocating, binary=binary)
+    for _ in range(8):
+        assert (await asking.heap(one)).used_bytes
+    assert foreign.look(one.pid) is not None
+
+
+@pytest.mark.parametrize("binary", sorted(NODES))
 async def test_its_garbage_is_collected(start: Start, binary: str) -> None:
     garbage = "globalThis.junk = 'x'.repeat(1e3); setInterval(() => {}, 1e6);" + (
         "(() => { const held = []; for (let i = 0; i < 2e5; i++) held.push({i}); })();"
@@ -296,7 +305,14 @@ def test_another_users_process_is_not_looked_at(
 
 
 def test_the_task_that_it_names_is_harmless(start: Start) -> None:
-    assert start(IDLE, HEAPTUI_TASK="t\x1b[2J\n1.1").task == "t 1"
+    named = start(IDLE, HEAPTUI_TASK="t\x1b[2J\n1.1", HEAPTUI_SOCKET="/nowhere")
+    assert named.task == "t 1"
+
+
+def test_a_task_without_the_preload_is_entered_as_any_other(start: Start) -> None:
+    one = start(IDLE, HEAPTUI_TASK="t1.1")
+    assert one.task is None
+    assert [way.verb for way in one.possible if way.how] == ["heap", "gc", "snapshot"]
 
 
 def test_what_is_no_runtime_is_not_offered() -> None:

@@ -45,6 +45,20 @@ async def test_without_py_spy_the_remedy_is_named(
         await python.stacks(process)
 
 
+def test_heaptui_itself_is_not_listed(process: Foreign, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "heaptui", "--state", str(tmp_path / "state"), "serve"],
+        stderr=subprocess.DEVNULL,
+    ) as serving:
+        try:
+            listed = [one.pid for one in foreign.foreigners()]
+            assert process.pid in listed
+            assert serving.pid not in listed
+            assert asking.require(serving.pid).runtime == "python"
+        finally:
+            serving.terminate()
+
+
 @pytest.mark.skipif(hasattr(sys, "remote_exec"), reason="this Python can be entered")
 async def test_an_older_python_says_what_it_would_need(process: Foreign) -> None:
     with pytest.raises(Refused, match=r"3\.14 or newer"):
