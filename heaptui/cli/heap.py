@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from heaptui import units
-from heaptui.cli import heap_rows
+from heaptui.cli import heap_files, heap_rows
 from heaptui.cli.listing import clean, put_json
 from heaptui.errors import UsageError
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 _NODE = re.compile(r"@(\d{1,19})")
 
-_file = click.argument("file", type=click.Path(path_type=Path))
+_file = heap_files.argument("file", "FILE|NUMBER")
 _json = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 _match = click.option("--match", default="", help="Only those whose name holds this.")
 _anyway = click.option("--anyway", is_flag=True, help="Read it even where memory may not suffice.")
@@ -40,6 +40,8 @@ def _limit(default: int) -> Callable[[Any], Any]:
 @click.group()
 def heap() -> None:
     """Read a heap snapshot: of Node, of Chrome, or of Python by heaptui.
+
+    A FILE may also be given as its NUMBER in `heaptui snapshots`.
 
     Sizes are in bytes: shallow of the object itself, retained what would be freed with it.
     Classes are counted as DevTools counts them, but for plain objects, which are one class
@@ -73,8 +75,8 @@ def summary(file: Path, order: str, match: str, limit: int, anyway: bool, json_:
 
 
 @heap.command()
-@click.argument("older", type=click.Path(path_type=Path))
-@click.argument("newer", type=click.Path(path_type=Path))
+@heap_files.argument("older", "OLDER")
+@heap_files.argument("newer", "NEWER")
 @click.option(
     "--order",
     type=click.Choice(["delta", "new", "freed"]),
@@ -97,9 +99,15 @@ def diff(
     anyway: bool,
     json_: bool,
 ) -> None:
-    """What the newer of two snapshots of one process has more and less."""
+    """What the newer of two snapshots of one process has more and less.
+
+    Each is a file, or its number in `heaptui snapshots`. Ordered by delta, the table leaves out
+    classes with as many new objects and bytes as freed ones; --json has them all.
+    """
     from heaptui.heap.answers import Diff, Leak
 
+    if note := heap_files.order_note(older, newer):
+        heap_rows.put_note(note)
     if leak_:
         found = _asked([older, newer], lambda read: read.ask(Leak()), anyway)
         if json_:
@@ -120,7 +128,7 @@ def diff(
     if not rows:
         heap_rows.put_note("no class differs")
         return
-    heap_rows.put_difference(rows)
+    heap_rows.put_difference(rows, even=order != "delta")
 
 
 @heap.command()
@@ -228,6 +236,7 @@ def _asked(files: Sequence[Path], question: Callable[[Reader], Awaitable[T]], an
             async with reader(*files, progress=progress.show, anyway=anyway) as read:
                 progress.clear()
                 _introduce(read.headers)
+                heap_files.require_one_runtime(read.headers)
                 return await question(read)
 
     return asyncio.run(asked())

@@ -84,8 +84,14 @@ def put_classes(rows: Sequence[ClassRow]) -> None:
             put_note(f"{row.name}: {row.note}")
 
 
-def put_difference(rows: Sequence[DiffRow]) -> None:
-    """Classes that differ."""
+def put_difference(rows: Sequence[DiffRow], *, even: bool) -> None:
+    """Classes that differ; `even`: those too that have as much new as freed."""
+    shown = [row for row in rows if even or row.delta or row.delta_bytes]
+    if left_out := len(rows) - len(shown):
+        classes = "class has" if left_out == 1 else "classes have"
+        put_note(f"{left_out} {classes} as much new as freed: --order new shows them")
+    if not shown:
+        return
     put_table(
         _DIFF_COLUMNS,
         [
@@ -99,7 +105,7 @@ def put_difference(rows: Sequence[DiffRow]) -> None:
                 _signed(row.delta_bytes),
                 units.size(row.retained),
             )
-            for row in rows
+            for row in shown
         ],
     )
 

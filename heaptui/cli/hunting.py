@@ -128,8 +128,10 @@ def put_finding(finding: Finding) -> None:
     if finding.cut_short and finding.cut_short not in finding.text:
         print(f"  cut short: {listing.clean(finding.cut_short, 300)}")
     if finding.before is not None:
-        after = "none" if finding.after is None else str(finding.after)
-        print(f"  snapshots {finding.before} and {after} (`heaptui snapshots` says where)")
+        which = f"snapshot {finding.before}"
+        if finding.after is not None:
+            which = f"snapshots {finding.before} and {finding.after}"
+        print(f"  {which} (`heaptui heap summary NUMBER` reads one)")
 
 
 async def _tell_progress(client: Client, task_id: str) -> None:

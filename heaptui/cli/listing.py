@@ -148,6 +148,8 @@ def put_detail(detail: Detail) -> None:
         limit.append(f"by {row.cap_means}")
     if row.heap_limit_bytes:
         limit.append(f"heap {units.size(row.heap_limit_bytes)}")
+    if row.preset:
+        limit.append(f"preset {clean(row.preset)}")
     if row.timeout_s:
         limit.append(f"time-out {units.duration(row.timeout_s)}")
     limit.append(f"retries {row.retries}")
@@ -157,6 +159,7 @@ def put_detail(detail: Detail) -> None:
         ("command", clean(shlex.join(row.argv), 400)),
         ("directory", clean(row.cwd, 400)),
         ("limits", ", ".join(limit)),
+        *(("raised", clean(text, 200)) for text in _pending(detail)),
         ("memory", _memory(row)),
         *(("heap", _heap(heap)) for heap in detail.heaps),
         *([("heap", clean(row.heap_absent, 200))] if row.heap_absent else []),
@@ -190,6 +193,18 @@ def put_detail(detail: Detail) -> None:
         print("\nevents")
         for event in detail.events:
             print(f"  {_when(event.at)}  {clean(event.text, 200)}")
+
+
+def _pending(detail: Detail) -> list[str]:
+    """What was raised during the attempt that runs, and holds from the next one on."""
+    row = detail.row
+    if not row.state.live:
+        return []
+    return [
+        event.text.removeprefix("raised ")
+        for event in detail.events
+        if event.kind == "raised" and event.attempt == row.attempts
+    ]
 
 
 def _memory(row: Row) -> str:

@@ -11,7 +11,7 @@ from heaptui import units
 from heaptui.cli import listing
 from heaptui.cli.context import Context
 from heaptui.errors import UsageError
-from heaptui.model import Row
+from heaptui.model import Kind, Row
 
 
 @click.command("raise")
@@ -49,3 +49,8 @@ def raise_(
             f"on{now}",
             file=sys.stderr,
         )
+        if heap_bytes is not None and row.kind is not Kind.NODE:
+            print(
+                f"  its kind is {row.kind.value}: --heap concerns the Node programs in it only",
+                file=sys.stderr,
+            )

@@ -65,10 +65,10 @@ _MODULE = (
 _CLOSE = f"(() => {{ {_MODULE} module_('inspector').close(); }})()"
 _CLOSE_SOON = f"""(() => {{ {_MODULE} const inspector = module_('inspector');
   setTimeout(() => inspector.close(), 200).unref(); }})()"""
-"""From the event loop, when the session that asked for it is gone: a close while a session lives, or
-is just being let go, ended Node 20 by SIGSEGV (about one in five, in a program that is at work). A
-program that never comes back to its loop is told to close at once, which interrupts it; that did no
-harm there."""
+"""From the event loop, when the session that asked for it is gone: a close while a session lives,
+or is just being let go, ended Node 20 by SIGSEGV (about one in five, in a program that is at work).
+A program that never comes back to its loop is told to close at once, which interrupts it; that did
+no harm there."""
 
 _FIGURES = """
 const figures = () => {

@@ -27,6 +27,13 @@ SILENT_S = 10.0
 NOTHING = 0.02
 """A heap that shrank by less than this gave nothing back worth the name."""
 
+_NOTHING_OF_SMALL = 0.05
+_FEW = 2 * units.MIB
+"""Of a small heap, what any collection finds."""
+
+ADVICE = ", a snapshot tells what holds it"
+"""For an operator who collected; a hunt takes its snapshots by itself."""
+
 _NATIVE = "waits for a native call to return"
 _LONG_WAIT_S = 1.0
 
@@ -50,17 +57,17 @@ async def collect(supervisor: Supervisor, request: protocol.Collect) -> list[Col
             refused.append((task, why))
     if not chosen:
         raise refused[0][1]
-    done = await seen_through(_collect_all(supervisor, chosen))
+    done = await seen_through(_collect_all(supervisor, chosen, ADVICE))
     return [*done, *(_impossible(task, why) for task, why in refused)]
 
 
 async def collect_in(supervisor: Supervisor, task: Task, pid: int | None) -> list[Collection]:
-    """In every heap of this task, or in that of `pid` alone.
+    """In every heap of this task, or in that of `pid` alone, for what heaptui does by itself.
 
     Raises:
         Refused: it has no heap that can be collected; the reason is in it.
     """
-    return await seen_through(_collect_all(supervisor, [(task, collectable(task, pid))]))
+    return await seen_through(_collect_all(supervisor, [(task, collectable(task, pid))], ""))
 
 
 def collectable(task: Task, pid: int | None) -> list[ProcessHeap]:
@@ -91,7 +98,7 @@ def heaps_of(task: Task, pid: int | None) -> list[ProcessHeap]:
     if not task.heaps:
         raise Refused(
             f"{task.name} shows no heap: {task.heap_absent or 'nothing has reported one yet'}.",
-            "Node 18 and newer and Python 3.9 and newer report theirs when launched by heaptui; "
+            "Node 18 and newer and Python 3.8 and newer report theirs when launched by heaptui; "
             "`heaptui inspect PID` looks into others.",
         )
     heaps = [heap for heap in task.heaps if pid in (None, heap.pid)]
@@ -102,11 +109,11 @@ def heaps_of(task: Task, pid: int | None) -> list[ProcessHeap]:
 
 
 async def _collect_all(
-    supervisor: Supervisor, chosen: list[tuple[Task, list[ProcessHeap]]]
+    supervisor: Supervisor, chosen: list[tuple[Task, list[ProcessHeap]]], advice: str
 ) -> list[Collection]:
     async with asyncio.TaskGroup() as group:
         doing = [
-            group.create_task(_collect(supervisor, task, heap, alone=len(heaps) == 1))
+            group.create_task(_collect(supervisor, task, heap, advice, alone=len(heaps) == 1))
             for task, heaps in chosen
             for heap in heaps
         ]
@@ -117,7 +124,7 @@ async def _collect_all(
 
 
 async def _collect(
-    supervisor: Supervisor, task: Task, heap: ProcessHeap, *, alone: bool
+    supervisor: Supervisor, task: Task, heap: ProcessHeap, advice: str, *, alone: bool
 ) -> Collection:
     who = task.name if alone else f"{task.name} ({heap.pid})"
     loop = asyncio.get_running_loop()
@@ -137,7 +144,7 @@ async def _collect(
             except TimeoutError:
                 return _failed(task, attempt, heap, f"{who}: {_unanswered(work, given_up)}")
     took_s = loop.time() - began
-    text = sentence(who, collected, took_s)
+    text = sentence(who, collected, took_s, advice)
     if task.attempts == attempt and task.state.live:
         supervisor.ledger.note(task, "gc", text)
         supervisor.settle_soon()
@@ -188,9 +195,9 @@ async def _answer(
         await asyncio.gather(asked, ended, alive, return_exceptions=True)
 
 
-def sentence(who: str, done: Collected, took_s: float) -> str:
+def sentence(who: str, done: Collected, took_s: float, advice: str = ADVICE) -> str:
     """What came back, for the operator: "refactor-auth: heap 1.41 → 0.62G, memory 1.9 → 1.1G,
-    412 ms"."""
+    412 ms"; `advice` follows where nothing did."""
     parts = []
     if done.used_before is not None and done.used_after is not None:
         parts.append(f"heap {_change(done.used_before, done.used_after)}")
@@ -202,11 +209,15 @@ def sentence(who: str, done: Collected, took_s: float) -> str:
     text = f"{who}: {', '.join(parts)}"
     if done.used_before is None or done.used_after is None:
         return text
-    if done.used_after > done.used_before * (1 - NOTHING):
-        return f"{text}: nothing came back, the data is live: take a snapshot (s)"
+    if _next_to_nothing(done.used_before, done.used_after):
+        return f"{text}: next to nothing came back: the data is live{advice}"
     if done.rss_before and (done.rss_after or 0) > done.rss_before * (1 - NOTHING):
         return f"{text}: the heap shrank, its runtime keeps the pages for itself"
     return text
+
+
+def _next_to_nothing(before: int, after: int) -> bool:
+    return before - after < max(before * NOTHING, min(_FEW, before * _NOTHING_OF_SMALL))
 
 
 def _change(before: int, after: int) -> str:

@@ -5,8 +5,7 @@ on Node 18 to 24, for each byte of the heap in use: large strings 0.5, what agen
 heap of nothing but boxed numbers up to 47, by how full V8's tables happen to be; the file 0.1 to
 3.6; 5 to 400 ms a megabyte. Python's child copies the pages that it touches: 0.6 to 2.2.
 What a heap is made of cannot be asked of V8, so the worst of ordinary programs counts until this
-one was seen once. A cap is raised as for the worst there can be: that costs nothing unless it is
-used. Pure.
+one was seen once. A cap is raised as for the worst there can be. Pure.
 """
 
 from __future__ import annotations
@@ -34,12 +33,13 @@ class Rate:
 @dataclass(frozen=True, slots=True)
 class Kind:
     """How snapshots of one format cost: at least, at most of an ordinary program, and whatever the
-    heap holds. `utmost` is the extra memory for each byte of the worst heap there can be; `pauses`:
-    the program stands still for all of it."""
+    heap holds. `utmost` is the extra memory for each byte of the worst heap there can be, `rare`
+    what such a heap is full of; `pauses`: the program stands still for all of it."""
 
     least: Rate
     most: Rate
     utmost: float
+    rare: str
     pauses: bool
     base_s: float
     base_extra: int
@@ -51,6 +51,7 @@ KINDS = {
         least=Rate(5.0 / GIB, 0.3, 0.05),
         most=Rate(0.2 / MIB, 15.0, 4.0),
         utmost=60.0,
+        rare="boxed numbers",
         pauses=True,
         base_s=0.3,
         base_extra=48 * MIB,
@@ -60,6 +61,7 @@ KINDS = {
         least=Rate(3.0 / GIB, 0.4, 0.005),
         most=Rate(0.1 / MIB, 2.2, 0.2),
         utmost=3.3,
+        rare="all pages written to",
         pauses=False,
         base_s=0.3,
         base_extra=20 * MIB,
@@ -70,6 +72,19 @@ KINDS = {
 MARGIN = 1.25
 """Over what the same program took before."""
 
+MARGIN_GROWN = 2.0
+"""Over what the same program took before, for the part of its heap that came since."""
+
+NEAR_GROWTH = 4.0
+"""A heap of up to so many times the one seen before is taken to be no worse than an ordinary one;
+of what lies beyond nothing is known but the worst."""
+
+_OWN_BESIDE = 64 * MIB
+"""What a runtime holds beside its heap whatever the program does: its code, stacks, arenas."""
+
+_ALIKE = 1 / 3
+"""So much may the shares of two heaps in their processes differ."""
+
 _OWN_LATEST = 50
 _OTHERS_LEAST = 5
 _QUANTILE = 0.95
@@ -78,11 +93,15 @@ _QUANTILE = 0.95
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """`extra_bytes` and `file_bytes` at most, `least_extra` and `least_file` in any case; no heap
-    of this size takes more than `utmost_extra`. `basis` is what it rests on."""
+    of this size takes more than `utmost_extra`, and only one full of `rare` takes that.
+    `unseen_extra` is the most if what was never seen is the worst of ordinary programs. `basis` is
+    what it rests on."""
 
     seconds: float
     extra_bytes: int
+    unseen_extra: int
     utmost_extra: int
+    rare: str
     least_extra: int
     file_bytes: int
     least_file: int
@@ -104,7 +123,7 @@ def estimate(heap: ProcessHeap, task_id: str, name: str, earlier: Sequence[Snaps
     same = [one for one in earlier if _major(one.version) == _major(heap.version)]
     mine = [one for one in same if task_id == one.task_id or base_name(name) == base_name(one.name)]
     if mine:
-        return _by_own(kind, used, mine[:_OWN_LATEST])
+        return _by_own(kind, heap, used, mine[:_OWN_LATEST])
     least = kind.least
     most, utmost = kind.most, kind.utmost
     basis = f"the worst of ordinary {heap.runtime} programs, as if all its objects were small"
@@ -120,35 +139,79 @@ def estimate(heap: ProcessHeap, task_id: str, name: str, earlier: Sequence[Snaps
     return _sum(kind, used, most, least, utmost, basis)
 
 
-def _by_own(kind: Kind, used: int, mine: Sequence[Snapshot]) -> Estimate:
-    """At the rate of before as far as the heap is as large as before; what has grown since may be
+def _by_own(kind: Kind, heap: ProcessHeap, used: int, mine: Sequence[Snapshot]) -> Estimate:
+    """At the rate of before as far as the heap is as large as before. What has grown since goes by
+    that rate too where the process is made up as it was, with a larger margin; else it may be
     anything."""
-    before = max(one.heap_bytes or 0 for one in mine)
+    largest = max(mine, key=lambda one: one.heap_bytes or 0)
+    before = largest.heap_bytes or 0
     alike, grown = min(used, before), max(0, used - before)
     seen = _worst(kind, mine, 1.0)
     count = "an earlier snapshot" if len(mine) == 1 else f"{len(mine)} earlier snapshots"
-    rest = f"; the {_percent(grown, used)} that came since as the worst of ordinary programs"
-    basis = f"{count} of this program, and a quarter more" + (rest if grown > before / 10 else "")
+    basis = f"{count} of this program, and a quarter more"
     most = seen.times(MARGIN)
     known = _sum(kind, alike, most, seen.times(1 / MARGIN), most.extra, basis)
     if not grown:
         return known
+    as_before = _made_up_alike(heap, largest)
+    part = f"the {_percent(grown, used)} that came since"
+    if as_before:
+        rate, near = _of_grown(kind, seen), min(grown, round(before * (NEAR_GROWTH - 1)))
+        rest = f"; {part} at {MARGIN_GROWN:g} times its rate, the process is made up as it was"
+    else:
+        rate, near = kind.most, 0
+        rest = f"; {part} as the worst of ordinary programs"
+    ordinary = max(kind.most.extra, rate.extra)
+    utmost = ordinary * near + max(kind.utmost, ordinary) * (grown - near)
     return replace(
         known,
-        seconds=known.seconds + kind.most.seconds * grown,
-        extra_bytes=known.extra_bytes + round(kind.most.extra * grown),
-        utmost_extra=known.utmost_extra + round(kind.utmost * grown),
+        seconds=known.seconds + rate.seconds * grown,
+        extra_bytes=known.extra_bytes + round(rate.extra * grown),
+        unseen_extra=known.extra_bytes
+        + round(rate.extra * (near if as_before else 0))
+        + round(ordinary * (grown - near)),
+        utmost_extra=known.utmost_extra + round(utmost),
         least_extra=known.least_extra + round(kind.least.extra * grown),
-        file_bytes=known.file_bytes + round(kind.most.file * grown),
+        file_bytes=known.file_bytes + round(rate.file * grown),
         least_file=known.least_file + round(kind.least.file * grown),
+        basis=basis + (rest if grown > before / 10 else ""),
     )
+
+
+def _of_grown(kind: Kind, seen: Rate) -> Rate:
+    """Never above that of the worst ordinary program, unless this one was seen to be worse."""
+
+    def at(rate: float, worst: float) -> float:
+        return min(MARGIN_GROWN * rate, max(worst, MARGIN * rate))
+
+    return Rate(
+        seconds=at(seen.seconds, kind.most.seconds),
+        extra=at(seen.extra, kind.most.extra),
+        file=at(seen.file, kind.most.file),
+    )
+
+
+def _made_up_alike(heap: ProcessHeap, before: Snapshot) -> bool:
+    """Whether the heap is about the same share of its process as it was: a program that works on
+    other things holds more, or less, outside its heap."""
+    now = _share(heap.used_bytes, heap.rss_bytes)
+    then = _share(before.heap_bytes, before.rss_bytes)
+    return now is not None and then is not None and abs(now - then) <= _ALIKE
+
+
+def _share(used: int | None, rss: int | None) -> float | None:
+    if not used or not rss:
+        return None
+    return used / (used + max(0, rss - used - _OWN_BESIDE))
 
 
 def _sum(kind: Kind, used: int, most: Rate, least: Rate, utmost: float, basis: str) -> Estimate:
     return Estimate(
         seconds=kind.base_s + most.seconds * used,
         extra_bytes=kind.base_extra + round(most.extra * used),
+        unseen_extra=kind.base_extra + round(most.extra * used),
         utmost_extra=kind.base_extra + round(utmost * used),
+        rare=kind.rare,
         least_extra=round(least.extra * used),
         file_bytes=kind.base_file + round(most.file * used),
         least_file=round(least.file * used),

@@ -25,7 +25,16 @@ from heaptui.supervisor import snapshot_files as files
 from heaptui.supervisor.activities import Work
 from heaptui.supervisor.collecting import SILENT_S, heaps_of
 from heaptui.supervisor.estimates import Estimate, estimate, format_of
-from heaptui.supervisor.headroom import ASK, FITS, RAISE, REFUSED, Judgement, Room, judge
+from heaptui.supervisor.headroom import (
+    ASK,
+    FITS,
+    RAISE,
+    RAISE_RESERVE,
+    REFUSED,
+    Judgement,
+    Room,
+    judge,
+)
 from heaptui.supervisor.lasting import seen_through
 from heaptui.supervisor.loop import Supervisor
 from heaptui.supervisor.operations import of_attempts, resolve
@@ -63,6 +72,8 @@ async def plan(supervisor: Supervisor, request: protocol.PlanSnapshot) -> Snapsh
         StorageTrouble: the directory of snapshots cannot be made.
     """
     task = await resolve(supervisor, request.task)
+    writable(task, request.pid)
+    await _look_again(supervisor, task)
     heap = writable(task, request.pid)
     path = await _path(supervisor, task, heap, request.path)
     return (await _planned(supervisor, task, heap, path)).plan
@@ -127,18 +138,24 @@ async def _planned(supervisor: Supervisor, task: Task, heap: ProcessHeap, path: 
     disk = max(0, free - DISK_RESERVE - supervisor.rooms.disk(device))
     room = _room(supervisor, task, disk)
     judged = judge(need, room, supervisor.config.heap.raise_cap)
-    promise = Promise(memory=need.extra_bytes, disk=need.file_bytes, device=device)
+    memory = need.extra_bytes
+    if judged.raise_to_bytes is not None:
+        # all of a raised cap may come to be used
+        memory = max(memory, judged.raise_to_bytes - room.memory_bytes - room.promised_bytes)
+    promise = Promise(memory=memory, disk=need.file_bytes, device=device)
     return _Planned(_as_plan(task, heap, need, room, judged, path), promise)
 
 
 def _room(supervisor: Supervisor, task: Task, disk: int) -> Room:
-    sample = task.sample
+    sample, host, promised = task.sample, supervisor.host, supervisor.rooms.memory()
     return Room(
         memory_bytes=sample.memory_bytes if sample else 0,
         cap_bytes=task.cap_in_force,
         may_rise=_may_rise(task.cap_means),
         promised_bytes=supervisor.rooms.memory(task.id),
-        available_bytes=_available(supervisor.host, supervisor.rooms.memory()),
+        total_bytes=None if host is None else host.mem_total_bytes,
+        available_bytes=_available(host, promised, RESERVE_SHARE),
+        raisable_bytes=_available(host, promised, RAISE_RESERVE),
         disk_bytes=disk,
     )
 
@@ -148,10 +165,10 @@ def _may_rise(means: CapMeans | None) -> bool:
     return means is not None and (means is not CapMeans.RLIMIT or os.geteuid() == 0)
 
 
-def _available(host: HostSample | None, promised: int) -> int | None:
+def _available(host: HostSample | None, promised: int, share: float) -> int | None:
     if host is None:
         return None
-    reserve = max(RESERVE_LEAST, round(host.mem_total_bytes * RESERVE_SHARE))
+    reserve = max(RESERVE_LEAST, round(host.mem_total_bytes * share))
     return max(0, host.mem_available_bytes - reserve - promised)
 
 

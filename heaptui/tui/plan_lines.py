@@ -100,7 +100,7 @@ def hunt_lines(plan: SnapshotPlan, width: int, height: int) -> list[Line]:
     """What a leak hunt does, and what that costs."""
     lines = sentence(
         "Collects, takes a snapshot, waits, collects, takes another, and compares the two: what "
-        "grew, what holds it, in which file and line.",
+        "grew, what holds it, in which file.",
         width,
     )
     cost = "The program stands still twice"

@@ -79,6 +79,34 @@ def test_nothing_differs_from_itself(heaptui, pair):
     assert "no class differs" in done.stderr
 
 
+def test_the_wrong_order_is_noticed(heaptui, pair, tmp_path):
+    older, newer = (tmp_path / name for name in ("older", "newer"))
+    for link, target, at in ((older, pair[0], 1000), (newer, pair[1], 1090)):
+        link.write_bytes(Path(target).read_bytes())
+        os.utime(link, (at, at))
+    wrong = heaptui("heap", "diff", str(newer), str(older), "-n", "1")
+    said(wrong, 0, "the first file is newer than the second, by 1m30")
+    assert "is newer" not in heaptui("heap", "diff", str(older), str(newer), "-n", "1").stderr
+
+
+def test_a_snapshot_is_given_by_its_number(heaptui):
+    heaptui.run("node", "-e", "setInterval(() => {}, 1000)", cap="2G", name="agent")
+    wait_until(lambda: heaptui.rows()["agent"]["heap_used_bytes"], "its heap")
+    taken = heaptui.told("snapshot", "agent", "--raise-cap")
+    number = str(taken["id"])
+    done = heaptui("heap", "summary", number, "-n", "3")
+    said(done, 0, Path(taken["path"]).name)
+    assert done.stdout.startswith("CLASS")
+    assert heaptui.told("heap", "summary", number) == heaptui.told("heap", "summary", taken["path"])
+    said(heaptui("heap", "diff", number, taken["path"]), 0, "no class differs")
+    said(heaptui("heap", "diff", number, "99"), 1, "no snapshot 99", "heaptui snapshots")
+
+
+def test_a_number_that_is_no_snapshots_is_said_to_be_none(heaptui):
+    said(heaptui("heap", "summary", "4"), 1, "no snapshot 4", "heaptui snapshots")
+    assert not heaptui.supervisors()
+
+
 def test_retainers_by_class_and_by_id(heaptui, pair):
     told = heaptui.told("heap", "retainers", pair[1], "Session")
     assert told["object"]["name"] == "Session"
@@ -178,6 +206,12 @@ def test_what_is_no_file_is_not_waited_for(heaptui, tmp_path):
 )
 def test_a_mistake_is_named(heaptui, argv, code, words):
     said(heaptui("heap", *argv), code, words)
+
+
+def test_the_help_says_that_a_number_will_do(heaptui):
+    assert "FILE|NUMBER" in heaptui("heap", "summary", "--help").stdout
+    for argv in ([], ["diff"]):
+        assert "`heaptui snapshots`" in heaptui("heap", *argv, "--help").stdout
 
 
 def test_objects_that_are_not_there(heaptui, small):

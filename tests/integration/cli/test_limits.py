@@ -111,6 +111,16 @@ def test_a_raise_outlives_the_supervisor(heaptui):
     assert heaptui.rows()["ended"]["cap_bytes"] == 500 * MIB
 
 
+def test_a_heap_raised_for_any_command_is_said_to_be_nodes(heaptui):
+    heaptui.run("sleep", "1000", name="shell")
+    heaptui.run("node", "-e", LIMIT, cap="400M", heap="200M", name="agent")
+    done = heaptui("raise", "shell", "--heap", "200M")
+    said(done, 0, "its kind is command: --heap concerns the Node programs in it only")
+    assert "raised     by the operator" in heaptui("show", "shell").stdout
+    assert "its kind" not in heaptui("raise", "agent", "--heap", "250M").stderr
+    assert "its kind" not in heaptui("raise", "shell", "--cap", "2G").stderr
+
+
 @pytest.mark.parametrize(
     ("argv", "code", "words"),
     [

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from heaptui.config import Config
 from heaptui.engine.base import Node, Sampled, Working
 from heaptui.errors import NoSuchTask, Refused
@@ -132,6 +134,11 @@ class HeapedEngine(ScriptedEngine):
         ]
         self._last = Sampled(node=NODE, at=self._clock(), host=host, tasks=samples)
         self.emit(Sampled(node=NODE, at=self._clock(), host=host, tasks=samples, heaps=heaps))
+
+    def filled(self, task: Task, memory: int, *heaps: ProcessHeap) -> None:
+        """What the next who asks is answered with."""
+        self.measure((task, memory), **{task.id: task.heaps})
+        self._last = msgspec.structs.replace(self._last, heaps={task.id: heaps})
 
     def works(self, task: Task, pid: int, verb: str, phase: str, written: int = 0) -> None:
         self.emit(

@@ -46,6 +46,26 @@ async def test_a_plan_has_its_figures_and_where_they_come_from(house):
     assert other.extra_bytes < found.extra_bytes
 
 
+async def test_a_plan_asks_for_figures_of_this_moment(house):
+    task = await house.running(heap(11, 20 * MIB))
+    house.engine.filled(task, 300 * MIB, heap(11, 200 * MIB))
+    found = await plan(house.supervisor, PlanSnapshot(task=task.id))
+    assert found.heap_bytes == 200 * MIB
+
+
+async def test_a_raise_leaves_a_quarter_of_the_machine(tmp_path):
+    house = HeapHouse(tmp_path / "s", available=10 * GIB)
+    await house.enter()
+    try:
+        task = await house.running(heap(11, 60 * MIB), memory=NEAR)
+        found = await plan(house.supervisor, PlanSnapshot(task=task.id))
+        assert (found.verdict, found.raise_to_bytes) == ("ask", NEAR + 2 * GIB)
+        await take(house.supervisor, of(task, raise_cap=True, insist=True))
+        assert house.engine.caps(task.id)[0] == NEAR + 2 * GIB
+    finally:
+        await house.vanish()
+
+
 async def test_what_was_taken_before_is_what_the_next_plan_rests_on(house):
     task = await house.running(heap(11))
     before = await plan(house.supervisor, PlanSnapshot(task=task.id))
@@ -56,7 +76,8 @@ async def test_what_was_taken_before_is_what_the_next_plan_rests_on(house):
 
 
 @pytest.mark.parametrize(
-    ("available", "verdict"), [(16 * GIB, "raise"), (2 * GIB, "ask"), (GIB, "refused")]
+    ("available", "verdict"),
+    [(16 * GIB, "raise"), (10 * GIB, "ask"), (2 * GIB, "ask"), (GIB, "refused")],
 )
 async def test_a_machine_that_is_full_has_the_last_word(tmp_path, available, verdict):
     house = HeapHouse(tmp_path / "s", available=available)
@@ -66,7 +87,7 @@ async def test_a_machine_that_is_full_has_the_last_word(tmp_path, available, ver
         found = await plan(house.supervisor, PlanSnapshot(task=task.id))
         assert found.verdict == verdict
         if verdict == "refused":
-            with pytest.raises(Refused, match="this machine has 0B left"):
+            with pytest.raises(Refused, match=r"this machine has 0B of 32\.0G left"):
                 await take(house.supervisor, of(task, raise_cap=True, insist=True))
             assert house.engine.asked == []
     finally:
@@ -344,8 +365,8 @@ async def test_who_hangs_up_has_taken_it_all_the_same(house):
 
 async def test_what_one_was_promised_the_next_waits_for(tmp_path, monkeypatch):
     monkeypatch.setattr(rooms, "AT_ONCE", 8)
-    # room for one of them, not for two
-    house = HeapHouse(tmp_path / "s", available=3 * GIB)
+    # beside what a raise leaves, room for one of them, not for two
+    house = HeapHouse(tmp_path / "s", available=13 * GIB)
     await house.enter()
     try:
         one = await house.running(heap(11, 60 * MIB))

@@ -4,7 +4,7 @@ import json
 
 from heaptui.cli import listing
 from heaptui.cli.following import exit_code
-from heaptui.model import AttemptRecord, Detail, Kind, ProcessHeap, Row, State, VerdictKind
+from heaptui.model import AttemptRecord, Detail, Event, Kind, ProcessHeap, Row, State, VerdictKind
 
 PROMISED = {
     "id", "name", "kind", "state", "pid", "exit_code", "signal", "attempts", "rss_bytes",
@@ -89,6 +89,26 @@ def test_every_heap_of_a_task_is_told_in_its_details(capsys):
     assert "\x1b" not in out
     listing.put_detail(Detail(row=row(heap_absent="Deno is not looked into")))
     assert "Deno is not looked into" in capsys.readouterr().out
+
+
+def test_the_details_name_the_preset_and_what_was_raised_for_later(capsys):
+    def raised(attempt):
+        return Event(
+            at=1.0, task_id="a1b2c3", attempt=attempt, kind="raised",
+            text=f"raised by the operator for the next attempt: cap {attempt}00M",
+        )  # fmt: skip
+
+    events = (raised(1), raised(2))
+    live = row(preset="lean", attempts=2)
+    listing.put_detail(Detail(row=live, events=events))
+    above = capsys.readouterr().out.partition("\nevents")[0]
+    assert "preset lean" in above
+    assert "raised     by the operator for the next attempt: cap 200M" in above
+    assert "cap 100M" not in above
+    listing.put_detail(Detail(row=row(attempts=2, state=State.DONE), events=events))
+    above = capsys.readouterr().out.partition("\nevents")[0]
+    assert "preset" not in above
+    assert "raised" not in above
 
 
 def test_exit_codes_of_tasks_are_those_a_shell_would_give():

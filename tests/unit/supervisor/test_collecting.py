@@ -53,8 +53,11 @@ def test_before_and_after_in_one_unit(heap, memory, says):
 def test_it_says_why_nothing_came_back():
     kept = collected((100 * MIB, 99 * MIB), (200 * MIB, 200 * MIB))
     assert sentence("a", kept, 0.5).endswith(
-        ": nothing came back, the data is live: take a snapshot (s)"
+        ": next to nothing came back: the data is live, a snapshot tells what holds it"
     )
+    assert sentence("a", kept, 0.5, "").endswith(": the data is live")
+    little = collected((32 * MIB, 31 * MIB), (99 * MIB, 99 * MIB))
+    assert "next to nothing came back" in sentence("a", little, 0.5)
     shrunk = collected((100 * MIB, 30 * MIB), (200 * MIB, 199 * MIB))
     assert "keeps the pages" in sentence("a", shrunk, 0.5)
 

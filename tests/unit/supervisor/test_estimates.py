@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from heaptui.model import ProcessHeap, Snapshot
 from heaptui.supervisor.estimates import KINDS, MARGIN, Estimate, base_name, estimate
@@ -26,6 +27,7 @@ def taken(
     seconds: float = 1.0,
     name: str = "agent",
     version: str = "v20.11.0",
+    rss: int | None = None,
 ) -> Snapshot:
     """An earlier snapshot that took so much for each byte of its heap."""
     return Snapshot(
@@ -42,6 +44,7 @@ def taken(
         bytes=round(file * used),
         seconds=seconds,
         heap_bytes=used,
+        rss_bytes=rss,
         extra_bytes=round(extra * used),
     )
 
@@ -112,6 +115,51 @@ def test_what_came_since_may_be_anything():
     assert "67 %" in need.basis
 
 
+def grown(used: int, *earlier: Snapshot) -> Estimate:
+    return of(used, *earlier, rss_bytes=used + 50 * MIB)
+
+
+def test_what_came_since_goes_by_its_own_rate_where_the_process_is_made_up_as_it_was():
+    first = taken(used=32 * MIB, extra=36 / 32, rss=85 * MIB)
+    second = taken(used=32 * MIB, extra=4.88 / 32, rss=90 * MIB)
+    need = grown(514 * MIB, second, first)
+    base = KINDS["v8"].base_extra
+    assert need.extra_bytes == base + round(36 * MARGIN * MIB) + round(36 / 32 * 2 * 482 * MIB)
+    assert "94 %" in need.basis
+    assert "2 times its rate" in need.basis
+    # it may be anything all the same
+    assert need.unseen_extra > 5 * GIB
+    assert need.utmost_extra > 20 * GIB
+    assert need.least_extra < need.extra_bytes
+
+
+def test_a_heap_not_much_larger_is_at_worst_an_ordinary_one():
+    need = grown(300 * MIB, taken(used=100 * MIB, extra=0.6, rss=150 * MIB))
+    ordinary = of(300 * MIB)
+    assert need.extra_bytes < 500 * MIB
+    assert need.utmost_extra <= ordinary.extra_bytes
+
+
+def test_a_process_made_up_otherwise_tells_nothing_of_what_came_since():
+    beside = taken(used=100 * MIB, extra=0.6, rss=900 * MIB)
+    assert grown(300 * MIB, beside).extra_bytes == of(300 * MIB, taken(extra=0.6)).extra_bytes
+    assert "as the worst of ordinary" in grown(300 * MIB, beside).basis
+
+
+def test_python_that_grew_goes_by_its_own_rate_as_well():
+    before = structs.replace(
+        taken(used=60 * MIB, extra=0.4, version="3.11.2", rss=75 * MIB), runtime="python"
+    )
+    need = of(389 * MIB, before, runtime="python", version="3.11.7", rss_bytes=400 * MIB)
+    assert 98 * MIB < need.extra_bytes < 350 * MIB
+
+
+def test_a_program_worse_than_ordinary_stays_so_when_it_grows():
+    need = grown(300 * MIB, taken(used=100 * MIB, extra=30, rss=150 * MIB))
+    assert need.extra_bytes >= 30 * MARGIN * 300 * MIB
+    assert need.utmost_extra >= need.unseen_extra >= need.extra_bytes
+
+
 def test_other_programs_tell_nothing_about_this_ones_objects():
     others = [taken(f"t{n}", name=f"other-{n}", extra=0.5, seconds=9.0) for n in range(9)]
     need = of(100 * MIB, *others)
@@ -160,7 +208,7 @@ def test_copies_share_a_name(name, base):
 def test_more_heap_never_takes_less_and_the_least_is_below_the_most(used, more, seen):
     small, large = of(used, *seen), of(used + more, *seen)
     for one in (small, large):
-        assert 0 <= one.least_extra <= one.extra_bytes <= one.utmost_extra
+        assert 0 <= one.least_extra <= one.extra_bytes <= one.unseen_extra <= one.utmost_extra + 2
         assert 0 <= one.least_file <= one.file_bytes
         assert one.seconds > 0
     assert large.extra_bytes >= small.extra_bytes - 2
