@@ -17,14 +17,12 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, TypeVar, overload
+from typing import IO, Any, overload
 
 import msgspec
 
 from heaptui.errors import FAMILY, HeaptuiError, Unreadable
 from heaptui.heap import answers
-
-A = TypeVar("A")
 
 _LINE_MAX = 32 << 20
 """Bytes of the longest answer: a thousand rows with long previews, or a large text in escapes."""

@@ -157,4 +157,3 @@ ToWorker = Every | AskHeap | Collect | Snap
 
 encode = msgspec.json.Encoder().encode
 decode_from_worker = msgspec.json.Decoder(FromWorker).decode
-decode_to_worker = msgspec.json.Decoder(ToWorker).decode

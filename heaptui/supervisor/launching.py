@@ -59,7 +59,7 @@ async def prepared(
         attempt=attempt,
         environment=environment,
         cap_bytes=cap_bytes,
-        cache=around.state.root / "runtimes.json",
+        cache=around.state.runtimes,
         rlimited=means not in _FORCED,
         preload=await around.preload() if spec.preload else None,
         socket=str(around.state.socket("worker")),

@@ -23,7 +23,7 @@ _READING = (
 
 
 def _moves(where: str, above: str, below: str) -> tuple[Entry, ...]:
-    """Up and down in a list on the whole screen."""
+    """Up and down in what has the focus, by line and by page."""
     return (
         key_entry(f"{where}.up", "up k", "up", above, where, action="move(-1)"),
         key_entry(f"{where}.down", "down j", "down", below, where, action="move(1)"),
@@ -183,10 +183,7 @@ BINDINGS: tuple[Entry, ...] = (
     ),
     key_entry("dock.taller", "z", "taller", "make the dock taller, and small again"),
     key_entry("dock.focus", "tab", "to dock", "go between table and dock", action="other"),
-    key_entry("dock.up", "up k", "up", "one line up", "dock", action="move(-1)"),
-    key_entry("dock.down", "down j", "down", "one line down", "dock", action="move(1)"),
-    key_entry("dock.page-up", "pageup", "page up", "one page up", "dock", action="page(-1)"),
-    key_entry("dock.page-down", "pagedown", "page down", "one page down", "dock", action="page(1)"),
+    *_moves("dock", "one line up", "one line down"),
     key_entry("dock.first", "home", "first", "the first line", "dock"),
     key_entry("dock.last", "end", "last", "the last line", "dock"),
     key_entry("dock.follow", "f", "follow", "follow the output's end, or stay", "dock"),
@@ -229,24 +226,14 @@ BINDINGS: tuple[Entry, ...] = (
         "detail",
         action="raise_limits",
     ),
-    key_entry("detail.up", "up k", "up", "one line up", "detail", action="move(-1)"),
-    key_entry("detail.down", "down j", "down", "one line down", "detail", action="move(1)"),
-    key_entry("detail.page-up", "pageup", "page up", "one page up", "detail", action="page(-1)"),
-    key_entry(
-        "detail.page-down", "pagedown", "page down", "one page down", "detail", action="page(1)"
-    ),
+    *_moves("detail", "one line up", "one line down"),
     *(
         key_entry(f"detail.{name}", str(digit), name, name, "detail", action=f"tab('{name}')")
         for digit, name in enumerate(_PANES, start=1)
     ),
     # history
     key_entry("history.back", "escape", "back", "back to the table", "history"),
-    key_entry("history.up", "up k", "up", "the attempt above", "history", action="move(-1)"),
-    key_entry("history.down", "down j", "down", "the attempt below", "history", action="move(1)"),
-    key_entry("history.page-up", "pageup", "page up", "one page up", "history", action="page(-1)"),
-    key_entry(
-        "history.page-down", "pagedown", "page down", "one page down", "history", action="page(1)"
-    ),
+    *_moves("history", "the attempt above", "the attempt below"),
     key_entry("history.first", "home", "first", "the latest", "history", action="move(-100000)"),
     key_entry("history.last", "end", "last", "the oldest", "history", action="move(100000)"),
     key_entry("history.open", "enter", "open", "open the task full", "history"),
@@ -271,12 +258,7 @@ BINDINGS: tuple[Entry, ...] = (
     ),
     # processes that heaptui did not start
     key_entry("inspect.back", "escape", "back", "back to the table", "inspect"),
-    key_entry("inspect.up", "up k", "up", "the process above", "inspect", action="move(-1)"),
-    key_entry("inspect.down", "down j", "down", "the process below", "inspect", action="move(1)"),
-    key_entry("inspect.page-up", "pageup", "page up", "one page up", "inspect", action="page(-1)"),
-    key_entry(
-        "inspect.page-down", "pagedown", "page down", "one page down", "inspect", action="page(1)"
-    ),
+    *_moves("inspect", "the process above", "the process below"),
     key_entry("inspect.heap", "enter", "heap", "read its heap's figures; asks first", "inspect"),
     key_entry("inspect.collect", "g", "collect", "collect its garbage; asks first", "inspect"),
     key_entry(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -100,14 +101,10 @@ class HuntScreen(ModalScreen[Hunted | str | None]):
     def on_mount(self) -> None:
         self.query_one(Choices).focus()
         self._paint()
-        self.run_worker(self._look())
+        self.run_worker(self._look(self._planning.look))
 
-    async def _look(self) -> None:
-        await self._planning.look()
-        self._looked()
-
-    async def _look_at_other(self) -> None:
-        await self._planning.other()
+    async def _look(self, ask: Callable[[], Awaitable[None]]) -> None:
+        await ask()
         self._looked()
 
     def _looked(self) -> None:
@@ -184,7 +181,7 @@ class HuntScreen(ModalScreen[Hunted | str | None]):
             case "wait":
                 self._wait.focus()
             case "other":
-                self.run_worker(self._look_at_other(), group="other", exclusive=True)
+                self.run_worker(self._look(self._planning.other), group="other", exclusive=True)
             case answer if plan is not None:
                 wait = self._understood()
                 if wait is None:

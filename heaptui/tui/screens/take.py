@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -62,14 +63,10 @@ class TakeScreen(ModalScreen[Take | str | None]):
     def on_mount(self) -> None:
         self.query_one(Choices).focus()
         self._paint()
-        self.run_worker(self._look())
+        self.run_worker(self._look(self._planning.look))
 
-    async def _look(self) -> None:
-        await self._planning.look()
-        self._looked()
-
-    async def _look_at_other(self) -> None:
-        await self._planning.other()
+    async def _look(self, ask: Callable[[], Awaitable[None]]) -> None:
+        await ask()
         self._looked()
 
     def _looked(self) -> None:
@@ -119,7 +116,7 @@ class TakeScreen(ModalScreen[Take | str | None]):
                 self.dismiss(event.answer)
             case "other" if not self._busy:
                 self._busy = True
-                self.run_worker(self._look_at_other())
+                self.run_worker(self._look(self._planning.other))
             case answer if plan is not None and not self._busy:
                 self.dismiss(
                     Take(plan, raise_cap=answer == "take-raised", insist=answer == "insist")
