@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: setup demo test lint unit bench bench-heap soak screenshots clean
+.PHONY: setup demo test lint unit bench bench-heap bench-policy soak screenshots clean
 
 setup: $(STAMP)
 
@@ -34,11 +34,15 @@ unit: setup
 bench: setup
 	$(BIN)/python -m tests.bench
 
+bench-policy: setup
+	$(BIN)/python -m tests.bench --policy
+
 bench-heap: setup
 	$(BIN)/python -m tests.bench --heap
 
 soak: setup
 	$(BIN)/python -m tests.bench --soak
+	$(BIN)/heaptui soak --minutes 30 --rate 48
 
 screenshots: setup
 	$(BIN)/python screenshots/make.py

@@ -28,11 +28,13 @@ class State(StrEnum):
     BACKOFF = "backoff"
     STARTING = "starting"
     RUNNING = "running"
+    RECYCLING = "recycling"
     STOPPING = "stopping"
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
     LOST = "lost"
+    QUARANTINED = "quarantined"
 
     @property
     def ended(self) -> bool:
@@ -44,21 +46,44 @@ class State(StrEnum):
         return self in LIVE
 
 
-ENDED = frozenset((State.DONE, State.FAILED, State.STOPPED, State.LOST))
-LIVE = frozenset((State.STARTING, State.RUNNING, State.STOPPING))
+ENDED = frozenset((State.DONE, State.FAILED, State.STOPPED, State.LOST, State.QUARANTINED))
+ENDED_BADLY = frozenset((State.FAILED, State.LOST, State.QUARANTINED))
+LIVE = frozenset((State.STARTING, State.RUNNING, State.RECYCLING, State.STOPPING))
 
 
 class VerdictKind(StrEnum):
-    """Why an attempt ended."""
+    """Why an attempt ended. What each rests on is in supervisor/verdicts.py."""
 
     FINISHED = "finished"
     FAILED = "failed"
+    ABORTED = "aborted"
     BAD_LAUNCH = "bad-launch"
+    V8_HEAP = "v8-heap-limit"
+    NATIVE_OOM = "native-oom"
+    """Memory beside the heap: buffers, reservations, the limits of worker_threads."""
+    PYTHON_MEMORY = "python-memory-error"
     CAP = "cap"
+    HOST_OOM = "host-oom"
     STOPPED = "stopped"
     TIMED_OUT = "timed-out"
     KILLED = "killed-from-outside"
     LOST = "lost"
+    UNKNOWN = "unknown"
+
+    @property
+    def out_of_memory(self) -> bool:
+        return self in OUT_OF_MEMORY
+
+
+OUT_OF_MEMORY = frozenset(
+    (
+        VerdictKind.V8_HEAP,
+        VerdictKind.NATIVE_OOM,
+        VerdictKind.PYTHON_MEMORY,
+        VerdictKind.CAP,
+        VerdictKind.HOST_OOM,
+    )
+)
 
 
 class Verdict(Struct, frozen=True):
@@ -79,9 +104,11 @@ class CapMeans(StrEnum):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What a task may use. `cap_bytes` None: a share of the host's memory."""
+    """What a task may use. `cap_bytes` None: a share of the host's memory; `soft_bytes` None: the
+    policy's share of the cap."""
 
     cap_bytes: int | None = None
+    soft_bytes: int | None = None
     heap_bytes: int | None = None
     timeout_s: float | None = None
     grace_s: float = DEFAULT_GRACE_S
@@ -95,7 +122,9 @@ class TaskSpec(Struct, frozen=True, kw_only=True):
     `clean_env` (then only PATH, HOME, USER, LANG, TERM and the like are kept). `preset` names a set
     of heap limits and flags (runtime/presets). `preload` lets heaptui look into the heaps of Node
     and Python processes from inside; `tracemalloc` is how many frames Python remembers of each
-    allocation, 0 for none (it costs several times the CPU).
+    allocation, 0 for none (it costs several times the CPU). `retry_lost`: an attempt of which
+    nobody knows how it ended is followed by another, checkpoint or not. `gc` as in the policy
+    (config.py), None: as the policy says.
     """
 
     argv: tuple[str, ...]
@@ -110,6 +139,8 @@ class TaskSpec(Struct, frozen=True, kw_only=True):
     preset: str = ""
     preload: bool = True
     tracemalloc: int = 0
+    retry_lost: bool = False
+    gc: str | None = None
 
 
 class Identity(Struct, frozen=True):
@@ -157,7 +188,7 @@ class TaskSample(Struct, frozen=True, kw_only=True):
 class ProcessHeap(Struct, frozen=True, kw_only=True):
     """One runtime's heap as its process reported it: bytes and seconds.
 
-    `at` is when the figures were true. `main`: idle, busy or native (heap/wire.py). `limit_bytes`
+    `at` is when the figures were true. `main`: idle, busy or native (wire.py). `limit_bytes`
     is the real limit (V8: old + 3 x semi). `external_bytes` lies beside the heap,
     `array_buffers_bytes` of it in ArrayBuffers. `can` holds of gc, snapshot what it can do, `why`
     the reason for what it cannot.
@@ -186,6 +217,27 @@ class ProcessHeap(Struct, frozen=True, kw_only=True):
     requests: int | None = None
     can: tuple[str, ...] = ()
     why: dict[str, str] = {}
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """What an attempt's worker told of its work: see the work half of wire.py.
+
+    `done` of `total` units, whatever they are, and `text` what it is at. `checkpoints` and
+    `checkpoint_at` count those of this attempt that stand on disk, `checkpoint_bytes` is the newest
+    one's size. `result_bytes` is set once its result stands, `drained` once it said that it kept
+    what it had in hand and ends. `can` holds of checkpoint, drain what it can be asked for.
+    """
+
+    at: float
+    done: float | None = None
+    total: float | None = None
+    text: str = ""
+    checkpoints: int = 0
+    checkpoint_at: float | None = None
+    checkpoint_bytes: int | None = None
+    result_bytes: int | None = None
+    drained: bool = False
+    can: tuple[str, ...] = ()
 
 
 class HostSample(Struct, frozen=True, kw_only=True):
@@ -222,6 +274,11 @@ class Row(Struct, frozen=True, kw_only=True):
 
     The heap's figures are those of the largest heap of the task's processes, `heaps` how many
     report one; `heap_absent` says why none does. `heap_peak_bytes` is of the current attempt.
+
+    `soft_bytes` is where the policy begins to act, `doing` what it does now, `expected_bytes` the
+    peak that admission reckons with. `done` of `total` and `progress` are what the worker tells of
+    its work; `checkpoint_at` is of the newest checkpoint of any attempt that stands, `can` what the
+    worker can be asked for. `recycles` and `ooms` count over all attempts.
     """
 
     id: str
@@ -267,19 +324,43 @@ class Row(Struct, frozen=True, kw_only=True):
     wait_reason: str | None = None
     next_try_at: float | None = None
     spark: tuple[int | None, ...] = ()
+    soft_bytes: int | None = None
+    doing: str | None = None
+    expected_bytes: int | None = None
+    done: float | None = None
+    total: float | None = None
+    progress: str = ""
+    checkpoint_at: float | None = None
+    checkpoint_bytes: int | None = None
+    result_bytes: int | None = None
+    can: tuple[str, ...] = ()
+    recycles: int = 0
+    ooms: int = 0
 
 
 class Alert(Struct, frozen=True, kw_only=True):
-    """One line with its figures: a task in danger, or the machine. `task_id` None: the machine."""
+    """One line with its figures: a task in danger, or the machine. `task_id` None: the machine.
+
+    `level`: red or amber. `since` is when it began. `meaning` says what it means for the work, and
+    `actions` are the ids of the key bindings that act on it, the best first.
+    """
 
     id: str
     level: str
     text: str
     task_id: str | None = None
+    since: float = 0
+    meaning: str = ""
+    actions: tuple[str, ...] = ()
 
 
 class Host(Struct, frozen=True, kw_only=True):
-    """The header's figures: the machine, and what heaptui itself takes."""
+    """The header's figures: the machine, and what heaptui itself takes.
+
+    `expected_bytes` is what the tasks that run are expected to reach together, `budget_bytes` what
+    the operator gives them together, `held` why no task is admitted though there are places.
+    `policy`: act, or observe when the memory policy only tells what it would do.
+    """
 
     sample: HostSample | None
     caps_bytes: int = 0
@@ -292,6 +373,10 @@ class Host(Struct, frozen=True, kw_only=True):
     concurrency: int = 0
     means: CapMeans | None = None
     store_trouble: str | None = None
+    expected_bytes: int = 0
+    budget_bytes: int | None = None
+    held: str | None = None
+    policy: str = "act"
 
 
 class Series(Struct, frozen=True, kw_only=True):
@@ -486,3 +571,61 @@ class SelfReport(Struct, frozen=True, kw_only=True):
     parts: tuple[SelfPart, ...]
     trend: tuple[tuple[float, int], ...] = ()
     verdict: str = ""
+
+
+class ResultFile(Struct, frozen=True, kw_only=True):
+    """What a task's worker handed in as its result: a file of this many bytes."""
+
+    task_id: str
+    attempt: int
+    path: str
+    bytes: int
+    at: float
+
+
+class PeakRecord(Struct, frozen=True, kw_only=True):
+    """One ended attempt as the measures show it: its peak in bytes against its duration."""
+
+    at: float
+    peak_bytes: int
+    seconds: float
+    verdict: VerdictKind
+
+
+class ProfileMeasures(Struct, frozen=True, kw_only=True):
+    """What tasks of one kind and name needed: the latest `records`, newest first, of `attempts` in
+    all. Quantiles of their peaks in bytes; `suggested_cap_bytes` is what their caps had better be,
+    None while too few have ended to say. `ooms` counts verdicts that are out of memory."""
+
+    kind: Kind
+    name: str
+    attempts: int
+    ooms: int
+    p50_bytes: int
+    p95_bytes: int
+    max_bytes: int
+    cap_bytes: int | None
+    suggested_cap_bytes: int | None
+    records: tuple[PeakRecord, ...] = ()
+
+
+class Quantiles(Struct, frozen=True, kw_only=True):
+    """Of `count` observations, in seconds; None where there are none."""
+
+    count: int = 0
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+
+class Measures(Struct, frozen=True, kw_only=True):
+    """How it went so far: per profile what it needed, attempts by verdict, and how long a task that
+    could run waited for its start (`dispatch`), since this supervisor began."""
+
+    at: float
+    since: float
+    profiles: tuple[ProfileMeasures, ...]
+    verdicts: dict[str, int]
+    dispatch: Quantiles
+    recycles: int = 0

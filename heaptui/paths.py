@@ -96,6 +96,18 @@ class StateDir:
         """Where the attempt's stdout and stderr go, in the order they were written."""
         return self.task(task_id) / f"{attempt}.log"
 
+    def checkpoint(self, task_id: str) -> Path:
+        """The newest checkpoint of any of its attempts."""
+        return self.task(task_id) / "checkpoint"
+
+    def result(self, task_id: str) -> Path:
+        """What its worker handed in."""
+        return self.task(task_id) / "result"
+
+    def reports(self, task_id: str, attempt: int) -> Path:
+        """Directory of what the runtimes of an attempt write about their own death."""
+        return self.task(task_id) / f"{attempt}.reports"
+
     @property
     def environments(self) -> Path:
         """The submitters' environments, kept for later attempts."""

@@ -25,6 +25,8 @@ from heaptui.model import (
     Event,
     Finding,
     Host,
+    Measures,
+    ResultFile,
     Row,
     SelfReport,
     Series,
@@ -89,6 +91,15 @@ class History(Struct, tag="history", frozen=True):
     match: str = ""
 
 
+class RecentEvents(Struct, tag="events", frozen=True):
+    """What happened: to one task, or to all and to the machine (an event without a task id). Those
+    behind the number `since` only. Answer: `list[Event]`, the latest `limit`, oldest first."""
+
+    limit: int = 100
+    task: str | None = None
+    since: int = 0
+
+
 class GetSeries(Struct, tag="series", frozen=True):
     """Answer: `Series` of the last `span_s` seconds, at the finest step that holds it."""
 
@@ -100,12 +111,15 @@ class Stop(Struct, tag="stop", frozen=True, kw_only=True):
     """Stop tasks: TERM to the tree, grace, then kill; with `now` kill at once.
 
     With `attempts` (parallel to `tasks`) a task is only touched while that attempt is the current
-    one: what a dialog showed is what is stopped. Answer: `list[Row]` as they are now.
+    one: what a dialog showed is what is stopped. `drain` asks the leader alone to finish what it
+    has in hand first, and stops what has not ended when `grace_s` is over. Answer: `list[Row]` as
+    they are now.
     """
 
     tasks: list[str]
     attempts: list[int] | None = None
     now: bool = False
+    drain: bool = False
     grace_s: float | None = None
 
 
@@ -126,10 +140,11 @@ class Forget(Struct, tag="forget", frozen=True):
 
 
 class Dispatch(Struct, tag="dispatch", frozen=True):
-    """`paused` None only asks. Answer: `Host`."""
+    """None only asks. `policy`: act or observe. Answer: `Host`."""
 
     paused: bool | None = None
     concurrency: int | None = None
+    policy: str | None = None
 
 
 class Watch(Struct, tag="watch", frozen=True):
@@ -226,6 +241,32 @@ class Raise(Struct, tag="raise", frozen=True, kw_only=True):
     heap_bytes: int | None = None
 
 
+class Recycle(Struct, tag="recycle", frozen=True, kw_only=True):
+    """Checkpoint, end, start again from it with a clean heap. A task whose worker keeps no
+    checkpoints is refused, unless `insist`: it then begins anew. Answer: `list[Row]`, when each has
+    ended its attempt or was found unable."""
+
+    tasks: list[str]
+    attempts: list[int] | None = None
+    insist: bool = False
+
+
+class GetResult(Struct, tag="result", frozen=True):
+    """Answer: `ResultFile`."""
+
+    task: str
+
+
+class GetMeasures(Struct, tag="measures", frozen=True):
+    """Peaks by profile, with the latest `records` of each. Answer: `Measures`."""
+
+    records: int = 200
+
+
+class GetMetrics(Struct, tag="metrics", frozen=True):
+    """Answer: the OpenMetrics text, a string. The socket answers `GET /metrics` too."""
+
+
 class LookAtSelf(Struct, tag="self", frozen=True):
     """Answer: `SelfReport`."""
 
@@ -240,6 +281,7 @@ AnyCall = (
     | ListTasks
     | Show
     | History
+    | RecentEvents
     | GetSeries
     | Stop
     | Retry
@@ -257,6 +299,10 @@ AnyCall = (
     | ListFindings
     | CancelActivity
     | Raise
+    | Recycle
+    | GetResult
+    | GetMeasures
+    | GetMetrics
     | LookAtSelf
     | Ping
 )
@@ -279,6 +325,7 @@ CALLS: dict[type[Struct], Any] = {
     ListTasks: list[Row],
     Show: Detail,
     History: list[AttemptRecord],
+    RecentEvents: list[Event],
     GetSeries: Series,
     Stop: list[Row],
     Retry: list[Row],
@@ -296,6 +343,10 @@ CALLS: dict[type[Struct], Any] = {
     ListFindings: list[Finding],
     CancelActivity: bool,
     Raise: list[Row],
+    Recycle: list[Row],
+    GetResult: ResultFile,
+    GetMeasures: Measures,
+    GetMetrics: str,
     LookAtSelf: SelfReport,
     Ping: Pong,
 }

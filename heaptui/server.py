@@ -1,4 +1,5 @@
-"""The operators' socket: calls answered by the supervisor, and one stream for each who watches.
+"""The operators' socket: calls answered by the supervisor, and one stream for each who watches;
+and the metrics, when a scraper asks in its own protocol.
 
 Mode 0600, and the peer's uid is checked besides. A client that breaks the protocol is told so and
 let go; nothing a client does, or stops doing, holds up the supervisor.
@@ -11,18 +12,18 @@ import fcntl
 import os
 import traceback
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
 
-from heaptui import __version__, protocol
+from heaptui import __version__, protocol, scraping
 from heaptui.errors import HeaptuiError
 from heaptui.listening import bind_privately
 from heaptui.paths import StateDir
 from heaptui.peer import TooLong, lines, peer_uid
 from heaptui.protocol import Bye, Call, Pong, Reply, encode
-from heaptui.supervisor import operations
+from heaptui.supervisor import happenings, measures, openmetrics, operations, recycling, results
 from heaptui.supervisor.loop import Supervisor
 
 _BUFFER_BYTES = 1 << 20
@@ -53,6 +54,7 @@ class Server:
         self._embedded = embedded
         self._connections: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self.metrics = scraping.Page(self._metrics)
         self.leave = asyncio.Event()
         self.quiet = asyncio.Event()
         self.quiet.set()
@@ -91,7 +93,9 @@ class Server:
         try:
             if peer_uid(writer.get_extra_info("socket")) in (None, os.getuid()):
                 writer.transport.set_write_buffer_limits(high=_BUFFER_BYTES)
-                await self._converse(reader, writer)
+                # ended as this supervisor leaves; asyncio before 3.12 takes that for a defect
+                with suppress(asyncio.CancelledError):
+                    await self._converse(reader, writer)
         except* ConnectionError:
             # the client is gone: its calls end with it, the tasks do not
             pass
@@ -107,22 +111,37 @@ class Server:
         turns = asyncio.Semaphore(_CALLS_AT_ONCE)
         async with asyncio.TaskGroup() as group:
             try:
-                async for line in lines(reader, protocol.LINE_MAX):
-                    # who asks without reading the answers is not listened to any further
-                    await turns.acquire()
-                    await writer.drain()
-                    try:
-                        call = protocol.decode_call(line)
-                    except msgspec.DecodeError as error:
-                        turns.release()
-                        _put(writer, _not_understood(line, error))
-                        continue
-                    answer = group.create_task(self._answer(call, writer, group))
-                    answer.add_done_callback(lambda _: turns.release())
+                async with aclosing(lines(reader, protocol.LINE_MAX)) as arriving:
+                    async for line in arriving:
+                        if scraping.is_request(line):
+                            await self._scraped(line, arriving, writer)
+                            break
+                        # who asks without reading the answers is not listened to any further
+                        await turns.acquire()
+                        await writer.drain()
+                        try:
+                            call = protocol.decode_call(line)
+                        except msgspec.DecodeError as error:
+                            turns.release()
+                            _put(writer, _not_understood(line, error))
+                            continue
+                        answer = group.create_task(self._answer(call, writer, group))
+                        answer.add_done_callback(lambda _: turns.release())
             except TooLong as error:
                 _put(writer, Reply(seq=0, fault=protocol.Fault("usage", str(error))))
             # what it still waits for has nobody to hear it
             raise ConnectionResetError("the client closed its side")
+
+    async def _scraped(
+        self, request: bytes, rest: AsyncIterator[bytes], writer: asyncio.StreamWriter
+    ) -> None:
+        """A scraper instead of an operator: one answer over HTTP."""
+        answer = await scraping.answered(request, rest, self.metrics, own_names_only=False)
+        writer.write(answer.encoded())
+        await writer.drain()
+
+    async def _metrics(self) -> str:
+        return await openmetrics.text(self._supervisor)
 
     async def _answer(
         self, call: Call, writer: asyncio.StreamWriter, group: asyncio.TaskGroup
@@ -161,6 +180,8 @@ class Server:
                 return await operations.show(supervisor, task, events)
             case protocol.History(limit, match):
                 return await operations.history(supervisor, limit, match)
+            case protocol.RecentEvents():
+                return await happenings.events(supervisor, call)
             case protocol.GetSeries(task, span_s):
                 return await operations.series(supervisor, task, span_s)
             case protocol.Stop():
@@ -175,6 +196,14 @@ class Server:
                 return await operations.settled(supervisor, tasks)
             case protocol.Watch() | protocol.Leave():
                 return None
+            case protocol.Recycle():
+                return await recycling.recycle(supervisor, call)
+            case protocol.GetResult(task):
+                return await results.result(supervisor, task)
+            case protocol.GetMeasures(records):
+                return await measures.measures(supervisor, records)
+            case protocol.GetMetrics():
+                return await self._metrics()
             case _:
                 return await self._look_inside(call)
 

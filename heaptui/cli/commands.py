@@ -10,6 +10,7 @@ import click
 
 from heaptui.cli import listing
 from heaptui.cli.context import Context
+from heaptui.cli.detail import put_detail
 from heaptui.cli.following import FOLLOWED_S
 from heaptui.cli.submitting import run
 from heaptui.client import Client
@@ -24,17 +25,23 @@ def register(cli: click.Group) -> None:
     """Puts every command into the group."""
     from heaptui.cli.demo.command import demo
     from heaptui.cli.doctor import doctor
+    from heaptui.cli.events import events
     from heaptui.cli.heap import heap
     from heaptui.cli.heaps import collect, snapshot, snapshots
     from heaptui.cli.hunting import findings, hunt
     from heaptui.cli.inspecting import inspect
+    from heaptui.cli.measures import measures, metrics
     from heaptui.cli.presets import presets
     from heaptui.cli.raising import raise_
+    from heaptui.cli.recycling import recycle
+    from heaptui.cli.results import result
+    from heaptui.cli.soak.command import soak
 
     commands = (
-        run, ps, show, logs, stop, kill, retry, forget, dispatch, history, doctor, serve,
-        demo, config, inspect,
+        run, ps, show, logs, result, events, stop, kill, recycle, retry, forget, dispatch, history,
+        doctor, serve, demo, config, inspect, measures, metrics,
         presets, raise_, hunt, findings, collect, snapshot, snapshots, heap,
+        soak,
     )  # fmt: skip
     for command in commands:
         cli.add_command(command)
@@ -68,7 +75,7 @@ def show(context: Context, task: str, json_: bool, events: int) -> None:
     if json_:
         listing.put_json(detail)
     else:
-        listing.put_detail(detail)
+        put_detail(detail)
 
 
 @click.command()
@@ -121,14 +128,22 @@ def logs(
 @click.command()
 @tasks_argument
 @click.option("--grace", help="Between TERM and kill: 45s, 2m. Default: the task's own.")
+@click.option(
+    "--drain",
+    is_flag=True,
+    help="Ask the leader alone to finish what it has in hand; stop the tree after --grace "
+    "(default: the policy's drain).",
+)
 @as_json
 @click.pass_obj
-def stop(context: Context, tasks: tuple[str, ...], grace: str | None, json_: bool) -> None:
+def stop(
+    context: Context, tasks: tuple[str, ...], grace: str | None, drain: bool, json_: bool
+) -> None:
     """Stop tasks: TERM to the whole tree, a grace, then kill. Waits until they have ended."""
     from heaptui.units import parse_duration
 
     grace_s = None if grace is None else parse_duration(grace, "--grace")
-    _end(context, tasks, now=False, grace_s=grace_s, json_=json_)
+    _end(context, tasks, drain=drain, grace_s=grace_s, json_=json_)
 
 
 @click.command()
@@ -137,14 +152,20 @@ def stop(context: Context, tasks: tuple[str, ...], grace: str | None, json_: boo
 @click.pass_obj
 def kill(context: Context, tasks: tuple[str, ...], json_: bool) -> None:
     """Kill tasks at once, with everything they started."""
-    _end(context, tasks, now=True, grace_s=None, json_=json_)
+    _end(context, tasks, now=True, json_=json_)
 
 
 def _end(
-    context: Context, tasks: tuple[str, ...], *, now: bool, grace_s: float | None, json_: bool
+    context: Context,
+    tasks: tuple[str, ...],
+    *,
+    now: bool = False,
+    drain: bool = False,
+    grace_s: float | None = None,
+    json_: bool,
 ) -> None:
     async def ended(client: Client) -> list[Row]:
-        rows = await client.stop(tasks, now=now, grace_s=grace_s)
+        rows = await client.stop(tasks, now=now, drain=drain, grace_s=grace_s)
         return await client.settled([row.id for row in rows])
 
     rows = context.ask_about(ended, "kill" if now else "stop")
@@ -188,7 +209,10 @@ def dispatch(context: Context, what: str, concurrency: int | None, json_: bool) 
     """
     paused = {"pause": True, "resume": False, "show": None}[what]
     host: Host = context.ask(
-        lambda client: client.dispatch(paused=paused, concurrency=concurrency), "dispatch"
+        lambda client: client.dispatch(
+            paused=paused, concurrency=concurrency, policy=context.policy
+        ),
+        "dispatch",
     )
     if json_:
         listing.put_json(host)
@@ -197,6 +221,8 @@ def dispatch(context: Context, what: str, concurrency: int | None, json_: bool) 
         print(
             f"dispatch {state}, {host.concurrency} places, "
             f"{host.running} taken, {host.waiting} waiting"
+            + (f" ({host.held})" if host.held else "")
+            + ("; the memory policy only observes" if host.policy == "observe" else "")
         )
 
 
@@ -227,7 +253,11 @@ def serve(context: Context, until_idle: bool) -> None:
 
     asyncio.run(
         serve_in_foreground(
-            context.state(), context.config(), context.config_path, until_idle=until_idle
+            context.state(),
+            context.config(),
+            context.config_path,
+            until_idle=until_idle,
+            policy=context.policy,
         )
     )
 

@@ -25,6 +25,7 @@ class Context:
     theme: str | None = None
     ascii_only: bool = False
     slow: bool = False
+    policy: str | None = None
 
     def state(self) -> StateDir:
         """The state directory, made where it is missing."""

@@ -8,26 +8,17 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
-from msgspec import Struct
 
 from heaptui import __version__, units
 from heaptui.cli import listing
 from heaptui.cli.context import Context
+from heaptui.cli.in_force import Finding, alerting, policy_in_force, room
 from heaptui.errors import HeaptuiError, Refused
 from heaptui.paths import StateDir, file_system
-
-
-class Finding(Struct, frozen=True, kw_only=True):
-    """One thing looked at. `level` is `ok`, `note` (works, could be better) or `bad`."""
-
-    topic: str
-    level: str
-    found: str
-    meaning: str = ""
-    more: str = ""
 
 
 @click.command()
@@ -74,7 +65,8 @@ def examine(context: Context) -> list[Finding]:
         findings.append(Finding(topic="state", level="bad", found=error.what, more=error.remedy))
     else:
         findings += [_state(state), _supervisor(state)]
-    findings += [_config(context), _caps(), _memory(), _descriptors(), _node(), _python()]
+    findings += [_config(context), *_settings(context), _caps(), _memory()]
+    findings += [_descriptors(), _node(), _python()]
     findings += [_terminal(), _clipboard(), *_logout()]
     return findings
 
@@ -130,6 +122,19 @@ def _config(context: Context) -> Finding:
     )
 
 
+def _settings(context: Context) -> list[Finding]:
+    """What the configuration makes of this machine's memory."""
+    from heaptui.memory.host import HostMeter
+
+    try:
+        config = context.config()
+    except HeaptuiError:
+        # said already
+        return []
+    host = HostMeter().sample(time.time())
+    return [policy_in_force(config.policy), room(config.admission, host), alerting(config.alerts)]
+
+
 def _caps() -> Finding:
     from heaptui.memory.cgroups import delegated_scope_argv, probe
 
@@ -156,8 +161,6 @@ def _caps() -> Finding:
 
 
 def _memory() -> Finding:
-    import time
-
     from heaptui.memory.host import HostMeter
 
     sample = HostMeter().sample(time.time())

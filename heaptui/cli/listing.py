@@ -1,8 +1,7 @@
-"""Rows, details and history on a terminal or as JSON. Names and reasons are made harmless."""
+"""Rows and history on a terminal or as JSON. Names and reasons are made harmless."""
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ import msgspec
 
 from heaptui import units
 from heaptui.cli.tables import Column, put_table
-from heaptui.model import AttemptRecord, Detail, ProcessHeap, Row, State
+from heaptui.model import AttemptRecord, Row, State
 from heaptui.output import printable
 
 _HEAP = Column("HEAP", right=True, leaves=6)
@@ -47,6 +46,7 @@ _STYLES = {
     State.RUNNING: "green",
     State.FAILED: "red",
     State.LOST: "red",
+    State.QUARANTINED: "red",
     State.STOPPED: "dim",
     State.DONE: "dim",
 }
@@ -95,7 +95,7 @@ def put_rows(rows: Sequence[Row], *, everything: bool) -> None:
                 *([units.size(row.heap_used_bytes)] if heaps else []),
                 units.growth(row.growth_bytes_per_min),
                 units.duration(age(row, now)),
-                clean(row.reason or row.wait_reason or "", 60),
+                clean(row.doing or row.reason or row.wait_reason or "", 60),
             )
             for row in rows
         ],
@@ -124,8 +124,8 @@ def put_history(records: Sequence[AttemptRecord]) -> None:
                 clean(one.name, 40),
                 str(one.attempt),
                 one.kind.value,
-                _when(one.ended_at),
-                units.duration(_took(one)),
+                instant(one.ended_at),
+                units.duration(took(one)),
                 units.size(one.peak_bytes),
                 units.short_size(one.cap_bytes),
                 one.verdict.value if one.verdict else units.UNKNOWN,
@@ -136,110 +136,13 @@ def put_history(records: Sequence[AttemptRecord]) -> None:
     )
 
 
-def _took(one: AttemptRecord) -> float | None:
+def took(one: AttemptRecord) -> float | None:
+    """Seconds from its start to its end."""
     return one.ended_at - one.started_at if one.ended_at and one.started_at else None
 
 
-def put_detail(detail: Detail) -> None:
-    """The page of `heaptui show`."""
-    row = detail.row
-    limit = [f"cap {units.size(row.cap_bytes)} ({row.cap_source})"]
-    if row.cap_means:
-        limit.append(f"by {row.cap_means}")
-    if row.heap_limit_bytes:
-        limit.append(f"heap {units.size(row.heap_limit_bytes)}")
-    if row.preset:
-        limit.append(f"preset {clean(row.preset)}")
-    if row.timeout_s:
-        limit.append(f"time-out {units.duration(row.timeout_s)}")
-    limit.append(f"retries {row.retries}")
-    lines: list[tuple[str, str]] = [
-        ("task", f"{clean(row.name)}  {row.id}"),
-        ("state", ending(row) if row.state is not State.RUNNING else "running"),
-        ("command", clean(shlex.join(row.argv), 400)),
-        ("directory", clean(row.cwd, 400)),
-        ("limits", ", ".join(limit)),
-        *(("raised", clean(text, 200)) for text in _pending(detail)),
-        ("memory", _memory(row)),
-        *(("heap", _heap(heap)) for heap in detail.heaps),
-        *([("heap", clean(row.heap_absent, 200))] if row.heap_absent else []),
-        ("created", _when(row.created_at)),
-        ("started", _when(row.started_at)),
-        ("ended", _when(row.ended_at)),
-        ("exit", _exit(row)),
-        ("output", clean(detail.output_path or units.UNKNOWN, 400)),
-    ]
-    if detail.env_names:
-        names = ", ".join(clean(name) for name in detail.env_names)
-        lines.append(("variables", f"{names} (values are not shown)"))
-    for label, text in lines:
-        print(f"{label:<10} {text}")
-    if len(detail.attempts) > 1:
-        print("\nattempts")
-        for one in detail.attempts:
-            print(
-                f"  {one.attempt}  {_when(one.started_at)}  {units.duration(_took(one)):>6}  "
-                f"peak {units.size(one.peak_bytes):>6}  {clean(one.reason or one.status, 100)}"
-            )
-    if detail.processes:
-        print("\nprocesses")
-        for process in detail.processes:
-            indent = "  " * (process.depth + 1)
-            print(
-                f"{process.pid:>8} {units.size(process.rss_bytes):>7}{indent}"
-                f"{clean(process.command, 100)}"
-            )
-    if detail.events:
-        print("\nevents")
-        for event in detail.events:
-            print(f"  {_when(event.at)}  {clean(event.text, 200)}")
-
-
-def _pending(detail: Detail) -> list[str]:
-    """What was raised during the attempt that runs, and holds from the next one on."""
-    row = detail.row
-    if not row.state.live:
-        return []
-    return [
-        event.text.removeprefix("raised ")
-        for event in detail.events
-        if event.kind == "raised" and event.attempt == row.attempts
-    ]
-
-
-def _memory(row: Row) -> str:
-    if row.memory_bytes is None:
-        return f"peak {units.size(row.peak_bytes)}"
-    return (
-        f"{units.size(row.memory_bytes)} by {row.memory_from}, rss {units.size(row.rss_bytes)}, "
-        f"peak {units.size(row.peak_bytes)}, {units.growth(row.growth_bytes_per_min)} a minute, "
-        f"cap in {units.duration(row.to_cap_s)}, processes {row.processes}"
-    )
-
-
-def _heap(heap: ProcessHeap) -> str:
-    """One process's, as it reported it."""
-    parts = [
-        f"{heap.pid}: {units.size(heap.used_bytes)} of {units.size(heap.limit_bytes)} used",
-        f"committed {units.size(heap.committed_bytes)}",
-        f"external {units.size(heap.external_bytes)}",
-        clean(f"{heap.runtime} {heap.version.lstrip('v')}", 40),
-    ]
-    if heap.gc_count is not None:
-        took = f" in {heap.gc_s:.1f} s" if heap.gc_s is not None else ""
-        parts.append(f"{units.count(heap.gc_count)} collections{took}")
-    if heap.main != "idle":
-        parts.append(f"main thread {clean(heap.main, 20)}")
-    return ", ".join(parts)
-
-
-def _exit(row: Row) -> str:
-    if row.signal is not None:
-        return f"signal {row.signal}"
-    return units.UNKNOWN if row.exit_code is None else str(row.exit_code)
-
-
-def _when(at: float | None) -> str:
+def instant(at: float | None) -> str:
+    """In this machine's time."""
     if at is None:
         return units.UNKNOWN
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))

@@ -13,7 +13,7 @@ from heaptui import __version__
 from heaptui.cli import commands
 from heaptui.cli.context import Context
 from heaptui.cli.groups import first_error
-from heaptui.errors import HeaptuiError
+from heaptui.errors import HeaptuiError, UsageError
 from heaptui.output import printable
 from heaptui.paths import default_state
 
@@ -31,6 +31,11 @@ _OF_WRITING = frozenset((errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, err
 )
 @click.option("--theme", help="dark, light, ansi, or a theme of your own.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="No glyphs beyond ASCII.")
+@click.option(
+    "--policy",
+    type=click.Choice(["act", "observe"]),
+    help="The memory policy acts, or only tells what it would do. Kept until it is set again.",
+)
 @click.option("--slow", is_flag=True, help="For a slow line: fewer paints, no animation.")
 @click.pass_context
 def cli(
@@ -40,6 +45,7 @@ def cli(
     theme: str | None,
     ascii_only: bool,
     slow: bool,
+    policy: str | None,
 ) -> None:
     """Run AI agents in processes with heaps of their own, and see what each one holds.
 
@@ -51,7 +57,13 @@ def cli(
         theme=theme,
         ascii_only=ascii_only,
         slow=slow,
+        policy=policy,
     )
+    if policy is not None and ctx.invoked_subcommand not in (None, "serve", "dispatch", "demo"):
+        raise UsageError(
+            f"--policy says nothing to `heaptui {ctx.invoked_subcommand}`.",
+            "It goes with the screen, `serve` and `dispatch`: heaptui --policy observe dispatch",
+        )
     if ctx.invoked_subcommand is None:
         from heaptui.cli.screen import open_screen
 

@@ -37,7 +37,11 @@ def show(context: Context, state: StateDir, *, label: str, leaving: Leaving = AT
     if inside_task():
         # the task's end must not be the supervisor's
         ensure_served(state, context.config_path)
-    embedded = None if answers(state) else Embedded(state, config, context.config_path)
+    embedded = (
+        None
+        if answers(state)
+        else Embedded(state, config, context.config_path, policy=context.policy)
+    )
     if embedded is not None:
         embedded.start()
     from heaptui.tui import early
@@ -53,6 +57,8 @@ def show(context: Context, state: StateDir, *, label: str, leaving: Leaving = AT
         # what was imported never becomes garbage: no collection looks at it again, and none
         # holds up dispatch for tens of milliseconds
         gc.freeze()
+        if context.policy is not None and not serves:
+            asyncio.run(_observe(state, context.policy))
         remembered = Remembered(state.remembered)
         choice = run_app(
             Client(state, "app", revive=lambda: ensure_served(state, context.config_path)),
@@ -66,6 +72,8 @@ def show(context: Context, state: StateDir, *, label: str, leaving: Leaving = AT
             embedded=serves,
             leaving=leaving,
             fallback=fallback_of(config),
+            policy=config.policy,
+            bell=config.alerts.bell,
         )
         if choice == "stop":
             asyncio.run(_stop_all(state))
@@ -75,6 +83,13 @@ def show(context: Context, state: StateDir, *, label: str, leaving: Leaving = AT
     if embedded is not None and serves and embedded.error is not None:
         raise embedded.error
     return choice
+
+
+async def _observe(state: StateDir, policy: str) -> None:
+    from heaptui.client import Client
+
+    async with Client(state, "policy") as client:
+        await client.dispatch(policy=policy)
 
 
 async def _stop_all(state: StateDir) -> None:

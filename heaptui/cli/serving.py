@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from heaptui.cli.groups import first_error
@@ -39,11 +40,13 @@ async def serve(
     until_idle: bool,
     stop: asyncio.Event,
     ready: Callable[[], None],
+    policy: str | None = None,
 ) -> int:
     """Supervises until `stop` is set, a client asks it to leave, or, with `until_idle`, nothing is
     left to watch and nobody is connected. What runs then goes on under the warden; returns how
     many tasks are yet to be seen through. `config_path`: where `config` was read, if it was named;
-    whoever follows this supervisor reads the same.
+    whoever follows this supervisor reads the same. `policy`: the operator's choice for this state
+    directory, which outranks the configuration until another is made.
 
     Raises:
         AlreadyServed: another supervisor is at work here.
@@ -51,9 +54,10 @@ async def serve(
     """
     from heaptui.engine.local import LocalEngine
     from heaptui.runtime.presets import directory
+    from heaptui.scraping import on_loopback
     from heaptui.server import Server, take_lock
     from heaptui.store.store import Store
-    from heaptui.supervisor.loop import Supervisor
+    from heaptui.supervisor.loop import POLICY, Supervisor
 
     lock = take_lock(state)
     if lock is None:
@@ -66,6 +70,8 @@ async def serve(
             supervisor_id = secrets.token_hex(4)
             store = await Store.open(state.database, supervisor_id)
             stack.push_async_callback(store.close)
+            if policy is not None:
+                await store.set_meta(POLICY, policy)
             engine = LocalEngine(state, supervisor_id, serve_argv(state, config_path))
             await engine.open()
             stack.push_async_callback(engine.close)
@@ -80,6 +86,9 @@ async def serve(
             await supervisor.recover()
             server = Server(supervisor, embedded=embedded)
             await stack.enter_async_context(server.serving())
+            if (port := config.metrics.port) is not None:
+                told = partial(_note, state) if embedded else _say
+                await stack.enter_async_context(on_loopback(port, server.metrics, told))
             work = asyncio.create_task(supervisor.run(), name="supervisor")
             ends = [
                 work,
@@ -114,7 +123,12 @@ async def _idle(nothing_left: asyncio.Event, nobody_there: asyncio.Event) -> Non
 
 
 async def serve_in_foreground(
-    state: StateDir, config: Config, config_path: Path | None, *, until_idle: bool
+    state: StateDir,
+    config: Config,
+    config_path: Path | None,
+    *,
+    until_idle: bool,
+    policy: str | None = None,
 ) -> None:
     """`heaptui serve`: ends in order on SIGTERM, SIGINT and SIGHUP. With `until_idle` a place that
     is taken is no error: what was wanted is being done.
@@ -142,6 +156,7 @@ async def serve_in_foreground(
             until_idle=until_idle,
             stop=stop,
             ready=ready,
+            policy=policy,
         )
     except AlreadyServed:
         if until_idle:
@@ -156,12 +171,21 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def _note(state: StateDir, text: str) -> None:
+    """Into the log: the terminal is the screen's. A disk that is full costs the note alone."""
+    with contextlib.suppress(OSError), state.supervisor_log.open("a", encoding="utf-8") as log:
+        print(text, file=log)
+
+
 class Embedded:
     """The supervisor on a thread of the app's process, with an event loop of its own: a stalled
     terminal cannot hold it up."""
 
-    def __init__(self, state: StateDir, config: Config, config_path: Path | None) -> None:
+    def __init__(
+        self, state: StateDir, config: Config, config_path: Path | None, policy: str | None = None
+    ) -> None:
         self._state = state
+        self._policy = policy
         self._config = config
         self._config_path = config_path
         self._ready = threading.Event()
@@ -210,6 +234,7 @@ class Embedded:
             until_idle=False,
             stop=self._stop,
             ready=self._ready.set,
+            policy=self._policy,
         )
 
     def stop(self) -> None:

@@ -29,6 +29,7 @@ _OF_THE_COMMAND = frozenset(("task_file", "wait", "json_", "command"))
     help="How it is launched. Default: by the command.",
 )
 @click.option("--cap", help="Hard limit of memory for the whole tree: 300M, 2G.")
+@click.option("--soft", help="Where heaptui begins to act: 240M. Default 80 % of the cap.")
 @click.option("--heap", help="V8 heap limit, for Node.")
 @click.option("--preset", default="", help="V8 limits and flags by name: see `heaptui presets`.")
 @click.option("--no-preload", is_flag=True, help="Do not look into the heaps from inside.")
@@ -41,11 +42,17 @@ _OF_THE_COMMAND = frozenset(("task_file", "wait", "json_", "command"))
     metavar="[FRAMES]",
     help="Python: remember where memory was allocated (several times the CPU). Default 1 frame.",
 )
+@click.option(
+    "--gc", "gc_rule", help='Collect garbage "every 5m" or "at 70%" of the heap\'s limit.'
+)
 @click.option("--timeout", help="Stop it after this long: 90s, 20m.")
 @click.option("--grace", help="Between TERM and kill. Default 10s.")
 @click.option("--output-limit", help="How much output is kept per attempt. Default 64M.")
 @click.option("--priority", default=0, help="Higher runs first.")
 @click.option("--retries", type=click.IntRange(0, 1000), help="Tries after a failure. Default 0.")
+@click.option(
+    "--retry-lost", is_flag=True, help="Try again when nobody knows how an attempt ended."
+)
 @click.option(
     "--cwd",
     type=click.Path(path_type=Path),
@@ -75,15 +82,18 @@ def run(
     name: str | None,
     kind: str | None,
     cap: str | None,
+    soft: str | None,
     heap: str | None,
     preset: str,
     no_preload: bool,
     tracemalloc: int | None,
+    gc_rule: str | None,
     timeout: str | None,
     grace: str | None,
     output_limit: str | None,
     priority: int,
     retries: int | None,
+    retry_lost: bool,
     cwd: Path | None,
     variables: tuple[str, ...],
     clean_env: bool,
@@ -128,6 +138,7 @@ def run(
             kind=Kind(kind) if kind else infer_kind(command),
             limits=Limits(
                 cap_bytes=None if cap is None else parse_size(cap, "--cap"),
+                soft_bytes=None if soft is None else parse_size(soft, "--soft"),
                 heap_bytes=None if heap is None else parse_size(heap, "--heap"),
                 timeout_s=None if timeout is None else parse_duration(timeout, "--timeout"),
                 grace_s=(
@@ -146,6 +157,8 @@ def run(
             preset=preset,
             preload=not no_preload,
             tracemalloc=tracemalloc or 0,
+            retry_lost=retry_lost,
+            gc=gc_rule,
         )
         specs = repeated(spec, count)
     return _submit(context, specs, wait=wait, json_=json_)

@@ -26,6 +26,7 @@ from heaptui.model import (
     ProcessHeap,
     ProcessSample,
     TaskSample,
+    Work,
 )
 
 
@@ -35,7 +36,9 @@ class LaunchSpec(Struct, frozen=True, kw_only=True):
     `env` is the complete environment; its HEAPTUI_TASK (`<task id>.<attempt>`) is how processes are
     known as the task's where there are no cgroups. `output` is the file that takes stdout and
     stderr, in a directory that is there. `data_floor_bytes` is the least RLIMIT_DATA with which
-    this runtime starts (0: no floor; None: this runtime must not be given one).
+    this runtime starts (0: no floor; None: this runtime must not be given one). `checkpoint` and
+    `result` are the files that $HEAPTUI_CHECKPOINT and $HEAPTUI_RESULT name, `reports` the
+    directory of this attempt for what its runtimes write about their own death.
     """
 
     task_id: str
@@ -47,6 +50,9 @@ class LaunchSpec(Struct, frozen=True, kw_only=True):
     output_bytes: int
     cap_bytes: int | None = None
     data_floor_bytes: int | None = 0
+    checkpoint: str = ""
+    result: str = ""
+    reports: str = ""
 
 
 class Queued(Struct, tag="queued", frozen=True, kw_only=True):
@@ -79,7 +85,8 @@ class Started(Struct, tag="started", frozen=True, kw_only=True):
 
 class Sampled(Struct, tag="sample", frozen=True, kw_only=True):
     """One pass over a node. `heaps` are those of every task that reported since the pass before;
-    `heapless` says, for a task whose reason changed, why none of its processes reports one."""
+    `heapless` says, for a task whose reason changed, why none of its processes reports one. `work`
+    is what the workers told of their work since the pass before."""
 
     node: str
     at: float
@@ -88,10 +95,11 @@ class Sampled(Struct, tag="sample", frozen=True, kw_only=True):
     output_bytes: dict[str, int] = {}
     heaps: dict[str, tuple[ProcessHeap, ...]] = {}
     heapless: dict[str, str] = {}
+    work: dict[str, Work] = {}
 
 
 class Working(Struct, tag="working", frozen=True, kw_only=True):
-    """Where a command in a worker is: `phase` as heap/wire.py names them, `written` bytes of its
+    """Where a command in a worker is: `phase` as wire.py names them, `written` bytes of its
     file so far."""
 
     task_id: str
@@ -112,13 +120,55 @@ class Message(Struct, tag="message", frozen=True, kw_only=True):
     text: str
 
 
+class RuntimeReport(Struct, frozen=True, kw_only=True):
+    """What a runtime wrote about its own death. `trigger` as Node names it (`OOMError`), `message`
+    its first words, figures of its heap in bytes."""
+
+    pid: int
+    runtime: str
+    trigger: str
+    message: str = ""
+    heap_used_bytes: int | None = None
+    heap_limit_bytes: int | None = None
+    path: str = ""
+
+
+class Traces(Struct, frozen=True, kw_only=True):
+    """What an attempt's death left to be seen; empty where there was no place to look.
+
+    `oom_kills` counts kills by the kernel in its memory group, for whatever reason; `limit_reached`
+    says whether that group had come to its own limit (None: no group, or it is gone).
+    `host_oom` is the kernel's own word, or its counter's, that the machine ran out of memory and
+    took one of the attempt's processes (`host_oom_named`: it named one by pid). `words` are lines
+    from the end of the output that speak of memory or of a refused option, oldest first, made
+    harmless; `last_line` is the output's last that is not blank. `data_limit_bytes` is the
+    RLIMIT_DATA in force. The last sample: `memory_bytes`, `age_s` seconds before the end, growing
+    by `growth_bytes_per_s`; `available_bytes` the machine's MemAvailable then.
+    """
+
+    oom_kills: int = 0
+    limit_reached: bool | None = None
+    host_oom: str | None = None
+    host_oom_named: bool = False
+    words: tuple[str, ...] = ()
+    last_line: str = ""
+    reports: tuple[RuntimeReport, ...] = ()
+    data_limit_bytes: int | None = None
+    memory_bytes: int | None = None
+    age_s: float | None = None
+    growth_bytes_per_s: float | None = None
+    available_bytes: int | None = None
+
+
 class Exited(Struct, tag="exited", frozen=True, kw_only=True):
     """The attempt ended. Exactly one of `code`, `signal` and `error` is set.
 
     `error` says why the command could not be executed. `cap_hit` gives the evidence when the cap
     ended it. `stopped` is set when `cancel` came before its end. `how` is the source: `waitpid`;
     `pidfd` when the kernel kept the code of a process that nobody of ours could reap; `the evidence
-    of its cap` when nobody saw the end of what was being killed at its cap.
+    of its cap` when nobody saw the end of what was being killed at its cap. `work` is the last that
+    its worker told, None when none did. `passing`: what kept it from being executed may pass by
+    itself, as a full disk does, or a machine without a process to spare.
     """
 
     task_id: str
@@ -134,7 +184,9 @@ class Exited(Struct, tag="exited", frozen=True, kw_only=True):
     stopped: bool = False
     how: str = "waitpid"
     output_bytes: int | None = None
-    evidence: tuple[str, ...] = ()
+    traces: Traces = Traces()
+    work: Work | None = None
+    passing: bool = False
 
 
 class Lost(Struct, tag="lost", frozen=True, kw_only=True):
@@ -206,10 +258,14 @@ class Engine(Protocol):
         `processes` -> {"processes": [...]}
         `output` -> {"size": n, "given_back": n}
         `heaps` -> {"heaps": [...]}: asked anew of each process
-        `gc` {"pid": n} -> a heap.wire.Collected, as plain data
-        `snapshot` {"pid": n, "path": "..."} -> a heap.wire.Written, and "extra_bytes", how much
+        `gc` {"pid": n} -> a wire.Collected, as plain data
+        `snapshot` {"pid": n, "path": "..."} -> a wire.Written, and "extra_bytes", how much
         the process grew meanwhile; cannot be cancelled, only no longer waited for
         `cap` {"cap_bytes": n} -> {"cap_bytes": n, "before": n}: changes the cap in force
+        `checkpoint` {} -> a model.Work: asks the worker for a checkpoint, and waits until it stands
+        `drain` {"grace_s": n, "kill_s": n} -> {}: tells the worker to finish what it has in hand,
+        and TERM to the leader alone; after `grace_s` the tree is stopped, after `kill_s` more
+        killed. `Exited` follows
 
         Raises:
             NoSuchTask: it does not run here.
@@ -243,6 +299,13 @@ def heaps_of(answer: dict[str, Any]) -> list[ProcessHeap]:
     import msgspec
 
     return msgspec.convert(answer["heaps"], list[ProcessHeap])
+
+
+def work_of(answer: dict[str, Any]) -> Work:
+    """The typed form of the answer to the command `checkpoint`."""
+    import msgspec
+
+    return msgspec.convert(answer, Work)
 
 
 def processes_of(answer: dict[str, Any]) -> list[ProcessSample]:

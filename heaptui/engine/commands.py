@@ -22,10 +22,10 @@ from heaptui.engine.worker import Answer, Asked, Gone, Worker
 from heaptui.engine.worker_figures import clean, collected, written
 from heaptui.engine.workers import Workers
 from heaptui.errors import Refused, UsageError
-from heaptui.heap.wire import AskHeap, Collect, Done, Failed, Snap, ToWorker
 from heaptui.memory.growth import LOOK_EVERY_S, Growth
 from heaptui.memory.identity import alive
 from heaptui.model import ProcessHeap
+from heaptui.wire import AskHeap, Collect, Done, Failed, Snap, ToWorker
 
 PHASES = ("waiting", "collecting", "writing")
 TELL_EVERY_S = 0.5
@@ -34,6 +34,7 @@ HEAPS_WITHIN_S = 0.5
 
 _GONE_WITHIN_S = 1.0
 _PATH_MAX = 4096
+_LONGEST_S = 366 * 86400.0
 
 Emit = Callable[[Working], None]
 Verb = Callable[["Surroundings", dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -64,6 +65,11 @@ class _Place(Struct, forbid_unknown_fields=True):
 
 class _Cap(Struct, forbid_unknown_fields=True):
     cap_bytes: int
+
+
+class _Graces(Struct, forbid_unknown_fields=True):
+    grace_s: float
+    kill_s: float
 
 
 async def obey(
@@ -169,6 +175,21 @@ async def cap(around: Surroundings, args: dict[str, Any]) -> dict[str, Any]:
     return {"cap_bytes": wanted, "before": before}
 
 
+async def checkpoint(around: Surroundings, args: dict[str, Any]) -> dict[str, Any]:
+    _arguments(_Nothing, args, "checkpoint")
+    found: dict[str, Any] = msgspec.to_builtins(await around.workers.work.checkpoint(around.run))
+    return found
+
+
+async def drain(around: Surroundings, args: dict[str, Any]) -> dict[str, Any]:
+    wanted = _arguments(_Graces, args, "drain")
+    if not (0 <= wanted.grace_s <= _LONGEST_S and 0 <= wanted.kill_s <= _LONGEST_S):
+        raise UsageError("A grace is between 0 seconds and a year.")
+    around.run.drain(wanted.grace_s, wanted.kill_s)
+    around.workers.work.tell_drain(around.run)
+    return {}
+
+
 VERBS: dict[str, Verb] = {
     "processes": processes,
     "output": output,
@@ -176,6 +197,8 @@ VERBS: dict[str, Verb] = {
     "gc": gc,
     "snapshot": snapshot,
     "cap": cap,
+    "checkpoint": checkpoint,
+    "drain": drain,
 }
 
 

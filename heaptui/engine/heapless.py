@@ -11,11 +11,11 @@ from pathlib import Path, PurePath
 
 from heaptui.engine.run import Run
 from heaptui.errors import Refused
-from heaptui.heap.wire import SOCKET_VARIABLE
 from heaptui.memory.table import Table
 from heaptui.model import Identity
 from heaptui.runtime import node
-from heaptui.runtime.environment import MARKER
+from heaptui.runtime.environment import MARKER, PRELOAD
+from heaptui.wire import SOCKET_VARIABLE
 
 STARTING = "starting"
 NONE_THERE = "no Node or Python process in it"
@@ -127,6 +127,8 @@ class Heapless:
             return "its environment cannot be read"
         if SOCKET_VARIABLE not in env:
             return OFF if MARKER in env else TAKEN_OUT
+        if env.get(PRELOAD) == "off":
+            return OFF
         if not _NODE.fullmatch(name):
             if _ignores_environment(self._table.command(pid)):
                 return "its Python was started with -I, -E or -S, which leave the preload out"

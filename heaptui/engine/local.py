@@ -16,6 +16,7 @@ from heaptui.engine import reports
 from heaptui.engine.base import EngineEvent, Known, LaunchSpec, Node, NodeUp, Sampled, Started
 from heaptui.engine.capping import put_back
 from heaptui.engine.commands import Surroundings, obey
+from heaptui.engine.evidence import Witness
 from heaptui.engine.heapless import Heapless
 from heaptui.engine.outputs import Length, bound, bound_all
 from heaptui.engine.plan import RunPlan
@@ -82,6 +83,7 @@ class LocalEngine:
         self._runs: dict[str, Run] = {}
         self._workers = Workers(state.socket("worker"), self._runs, self._table, clock)
         self._heapless = Heapless(self._table, state.runtimes)
+        self._witness = Witness(state)
         self._lives: dict[Run, asyncio.Task[None]] = {}
         self._spawns: dict[tuple[str, int], bytes] = {}
         self._unacknowledged: set[tuple[str, int]] = set()
@@ -125,7 +127,7 @@ class LocalEngine:
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
-        self._workers.close()
+        await self._workers.close()
         await self._heapless.close()
         for run in self._lives:
             run.let_go()
@@ -243,7 +245,9 @@ class LocalEngine:
             group = self._groups.reopen(one.task, one.attempt, one.pid)
             path = self._state.output(one.task, one.attempt)
             plan = plans.read(path)
-            run = self._run(plan or plans.guessed(one.task, one.attempt, path, group), group)
+            guessed = plans.guessed(one.task, one.attempt, self._state, group)
+            run = self._run(plan or guessed, group)
+            run.adopted_at = asyncio.get_running_loop().time()
             self._watch(run)
             if plan is None:
                 self._say(run, "unguarded", plans.without(run.plan.means))
@@ -287,7 +291,7 @@ class LocalEngine:
         """It ended while no engine was there: what it left behind is still to be ended."""
         key = (message.task, message.attempt)
         path = self._state.output(*key)
-        plan = plans.read(path) or plans.guessed(*key, path, None)
+        plan = plans.read(path) or plans.guessed(*key, self._state, None)
         run = self._run(plan, self._groups.reopen(*key))
         if message.task in self._runs:
             # a later attempt runs already, so this one's tree was seen off before that began
@@ -312,10 +316,13 @@ class LocalEngine:
     async def _life(self, run: Run) -> None:
         # only one that an earlier engine left behind is raised before its life is watched
         inherited = [put_back(run)] if run.plan.raised_from is not None else []
+        if run.adopted_at is not None:
+            inherited.append(self._workers.work.take_over(run))
         left = await see_through(run, *inherited)
         ended = run.ended
         assert ended is not None  # whoever says that the leader is gone says how
         task_id = run.plan.task_id
+        await self._workers.work.finish(run)
         self._workers.forget(run)
         if self._runs.get(task_id) is run:
             del self._runs[task_id]
@@ -324,7 +331,8 @@ class LocalEngine:
         if left and not run.stopped and run.cap_hit is None:
             noun = "process" if left == 1 else "processes"
             self._say(run, "leftovers", f"ended {left} {noun} that it left behind")
-        self._stream.put(reports.ending(run, ended, self._node, self._warden_rss))
+        traces = await self._witness.traces(run, ended)
+        self._stream.put(reports.ending(run, ended, self._node, self._warden_rss, traces))
         if run.group is not None:
             run.group.remove()
         run.let_go()
@@ -347,13 +355,16 @@ class LocalEngine:
             await self._sampler.read_ahead()
             now = self._clock()
             tasks = self._sampler.sample(now)
+            host = self._meter.sample(now)
+            self._witness.sampled(now, host, tasks, self._runs)
             sampled = Sampled(
                 node=self._node,
                 at=now,
-                host=self._meter.sample(now),
+                host=host,
                 tasks=tasks,
                 output_bytes={task_id: one.written for task_id, one in self._lengths.items()},
                 heaps=self._workers.news(),
+                work=self._workers.work.news(),
                 heapless=self._heapless.changed(
                     self._runs.values(), self._workers.reporting(), time.monotonic()
                 ),

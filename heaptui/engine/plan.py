@@ -9,9 +9,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from heaptui.engine import keeping
 from heaptui.engine.base import LaunchSpec
+from heaptui.engine.keeping import Mark
 from heaptui.memory.cgroups import Group
 from heaptui.model import DEFAULT_OUTPUT_BYTES, CapMeans, Identity
+from heaptui.paths import StateDir
 
 
 class Writing(Struct, frozen=True):
@@ -30,6 +33,9 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     `cap_bytes` is the cap in force. `raised_from` is the one that it was launched with while it is
     raised for something that passes: the next engine puts it back. `writing` are the snapshots that
     have not ended: until then nothing may be put back. `data_floor_bytes` as in LaunchSpec.
+
+    `checkpoint` and `result` as in LaunchSpec; `…_before` is what stood there when the attempt was
+    launched. `leader_asked`: a drain has asked the leader to end.
     """
 
     task_id: str
@@ -42,6 +48,11 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     data_floor_bytes: int | None = None
     raised_from: int | None = None
     writing: tuple[Writing, ...] = ()
+    checkpoint: str = ""
+    result: str = ""
+    checkpoint_before: Mark | None = None
+    result_before: Mark | None = None
+    leader_asked: bool = False
 
 
 def plan_file(output: Path) -> Path:
@@ -80,6 +91,10 @@ def plan_of(spec: LaunchSpec, attempt: int, group: Group | None) -> RunPlan:
         cap_bytes=spec.cap_bytes,
         means=_means(spec, group),
         data_floor_bytes=spec.data_floor_bytes,
+        checkpoint=spec.checkpoint,
+        result=spec.result,
+        checkpoint_before=keeping.mark(spec.checkpoint) if spec.checkpoint else None,
+        result_before=keeping.mark(spec.result) if spec.result else None,
     )
 
 
@@ -90,12 +105,14 @@ def data_limit(plan: RunPlan, cap_bytes: int | None) -> int | None:
     return max(cap_bytes, plan.data_floor_bytes)
 
 
-def guessed(task_id: str, attempt: int, output: Path, group: Group | None) -> RunPlan:
+def guessed(task_id: str, attempt: int, state: StateDir, group: Group | None) -> RunPlan:
     """For an attempt whose plan cannot be read: what its group still holds, and the usual."""
     return RunPlan(
         task_id=task_id,
         attempt=attempt,
-        output=str(output),
+        output=str(state.output(task_id, attempt)),
+        checkpoint=str(state.checkpoint(task_id)),
+        result=str(state.result(task_id)),
         output_bytes=DEFAULT_OUTPUT_BYTES,
         cap_bytes=None,
         means=group.means if group is not None else None,

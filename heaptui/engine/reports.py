@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 from pathlib import Path
 
-from heaptui.engine.base import Exited, Lost, Message
+from heaptui.engine.base import Exited, Lost, Message, Traces
 from heaptui.engine.run import Run
 from heaptui.engine.warden_link import RunEnded
 
 _FORK_NOISE_BYTES = 2 << 20
+_PASSING = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENOMEM,
+    errno.EAGAIN,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOBUFS,
+)
+"""What keeps a command from being executed and is not its own doing."""
 
 
-def ending(run: Run, ended: RunEnded, node: str, warden_rss: int) -> Exited | Lost:
+def ending(run: Run, ended: RunEnded, node: str, warden_rss: int, traces: Traces) -> Exited | Lost:
     """An end that nobody saw is `Lost`, unless the cap's evidence tells how it came about."""
     if ended.how != "unseen":
-        return exited(run, ended, node, warden_rss)
+        return exited(run, ended, node, warden_rss, traces)
     if run.cap_hit is not None:
-        return exited(run, _killed_at_its_cap(ended), node, warden_rss)
+        return exited(run, _killed_at_its_cap(ended), node, warden_rss, traces)
     return lost(ended)
 
 
-def exited(run: Run, ended: RunEnded, node: str, warden_rss: int) -> Exited:
-    """`warden_rss` in bytes, see `_peak`."""
-    kills = run.group.oom_kills() if run.group is not None else 0
+def exited(
+    run: Run, ended: RunEnded, node: str, warden_rss: int, traces: Traces | None = None
+) -> Exited:
+    """`warden_rss` in bytes, see `_peak`; `traces` None: it never began."""
     return Exited(
         task_id=ended.task,
         attempt=ended.attempt,
@@ -38,7 +51,9 @@ def exited(run: Run, ended: RunEnded, node: str, warden_rss: int) -> Exited:
         stopped=run.stopped,
         how=ended.how,
         output_bytes=_written(run.plan.output),
-        evidence=(f"oom_kill {kills} in its memory group",) if kills else (),
+        traces=traces or Traces(),
+        work=run.work,
+        passing=_passing(ended.error),
     )
 
 
@@ -58,6 +73,10 @@ def lost(ended: RunEnded) -> Lost:
 
 def message(run: Run, kind: str, text: str, at: float) -> Message:
     return Message(task_id=run.plan.task_id, attempt=run.plan.attempt, at=at, kind=kind, text=text)
+
+
+def _passing(error: str | None) -> bool:
+    return error is not None and any(os.strerror(one) in error for one in _PASSING)
 
 
 def _killed_at_its_cap(ended: RunEnded) -> RunEnded:

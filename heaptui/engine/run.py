@@ -7,7 +7,6 @@ of the tree is ended; only then is the attempt said to have exited.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,24 +14,25 @@ from typing import Any
 
 import msgspec
 
-from heaptui import units
 from heaptui.engine import plan as plans
 from heaptui.engine.ending import ask, gone, kill
+from heaptui.engine.holding import by_kernel, hold_cap
 from heaptui.engine.plan import RunPlan, Writing
 from heaptui.engine.warden_link import RunEnded
 from heaptui.memory.cgroups import Group
 from heaptui.memory.identity import identify
 from heaptui.memory.sampler import Sampler
-from heaptui.memory.watchdog import guard
-from heaptui.model import CapMeans, Identity
+from heaptui.model import Identity, Work
 
 LEFTOVER_GRACE_S = 2.0
 """What outlives its leader is asked to end, and killed after this long."""
 
+RETURNS_WITHIN_S = 5.0
+"""Workers find another engine by then."""
+
 _BEGINS_WITHIN_S = 2.0
 """An attempt that has not begun by then may hang before its command is executed."""
 
-_COUNT_LOOKS = 40
 _LOOK_AGAIN_S = 0.025
 
 
@@ -43,7 +43,13 @@ class Run:
     `followed`: the sampler follows this attempt's tree. `begun`: its command was executed, or never
     will be. `wanted`: somebody wants it ended; `overdue`: asking is over, it is to be killed. `say`
     takes what belongs into its history: itself, a kind and the text. `capping` is held by whoever
-    changes the cap, and `cap_decided` says that somebody did since this engine watches.
+    changes the cap, and `cap_decided` says that somebody did since this engine watches. `work` is
+    the latest that its workers told. `draining`: it is to finish what it has in hand, until the
+    loop's time `drain_until`, and stopped then, with `kill_s` seconds until it is killed.
+    `keeping` is held by whoever puts a checkpoint or a result of it in its place. `listening` are
+    the processes that hear of a drain by themselves, `came` is set when one of them has come;
+    `adopted_at`: an engine before this one started it, and this one took it over at that loop's
+    time.
     """
 
     plan: RunPlan
@@ -61,7 +67,16 @@ class Run:
     overdue: asyncio.Event = field(default_factory=asyncio.Event)
     leader_gone: asyncio.Event = field(default_factory=asyncio.Event)
     capping: asyncio.Lock = field(default_factory=asyncio.Lock)
+    work: Work | None = None
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    drain_until: float = 0
+    kill_s: float = 0
+    keeping: asyncio.Lock = field(default_factory=asyncio.Lock)
+    listening: set[Identity] = field(default_factory=set)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    adopted_at: float | None = None
     _timer: asyncio.TimerHandle | None = None
+    _drain_timer: asyncio.TimerHandle | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -90,6 +105,19 @@ class Run:
         self.wanted.set()
         self.hurry(grace_s)
 
+    def drain(self, grace_s: float, kill_s: float) -> None:
+        """Lets it finish what it has in hand; after `grace_s` it is stopped, and killed after
+        `kill_s` more. Said again, what ends sooner counts."""
+        self.stopped = self.stopped or not self.leader_gone.is_set()
+        if self.wanted.is_set():
+            return
+        until = asyncio.get_running_loop().time() + max(0.0, grace_s)
+        if self.draining.is_set():
+            until, kill_s = min(until, self.drain_until), min(kill_s, self.kill_s)
+        self.drain_until, self.kill_s = until, kill_s
+        self._arm_drain()
+        self.draining.set()
+
     def hurry(self, within_s: float) -> None:
         """Asking is over in `within_s` at the latest."""
         loop = asyncio.get_running_loop()
@@ -104,7 +132,14 @@ class Run:
         """TERM to the tree, once: a second one makes many programs drop what they have in hand."""
         if not self.asked:
             self.asked = True
-            ask(self.living())
+            ask(one for one in self.living() if not self._was_asked(one))
+
+    def ask_leader(self) -> None:
+        """TERM to the leader alone, once."""
+        if self.identity is not None and not self.plan.leader_asked and not self.asked:
+            self.plan = msgspec.structs.replace(self.plan, leader_asked=True)
+            self.note_plan()
+            ask([self.identity])
 
     async def kill(self) -> None:
         left = await kill(self.living, self.group)
@@ -134,7 +169,19 @@ class Run:
         if self.group is not None:
             self.group.close()
 
+    def _was_asked(self, one: Identity) -> bool:
+        return self.plan.leader_asked and one == self.identity
+
+    def _arm_drain(self) -> None:
+        if self._drain_timer is not None:
+            self._drain_timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._drain_timer = loop.call_at(self.drain_until, lambda: self.stop(self.kill_s))
+
     def _disarm(self) -> None:
+        if self._drain_timer is not None:
+            self._drain_timer.cancel()
+            self._drain_timer = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -144,13 +191,14 @@ async def see_through(run: Run, *beside: Coroutine[Any, Any, None]) -> int:
     """Guards the cap, obeys stops and does what is to be done `beside` until the leader has ended,
     then ends what is left of its tree; how many processes it left behind."""
     async with asyncio.TaskGroup() as parts:
-        work = (_obey(run), _hold_cap(run), *beside)
+        work = (_obey(run), _drain(run), hold_cap(run), *beside)
         watching = [parts.create_task(one) for one in work]
         await run.leader_gone.wait()
+        await _finished(run)
         for part in watching:
             part.cancel()
-    if run.cap_hit is None and run.group is not None and run.group.oom_kills() > 0:
-        run.hit_its_cap(_by_kernel(run))
+    if run.cap_hit is None and run.group is not None and run.group.killed_at_cap():
+        run.hit_its_cap(by_kernel(run))
     return await _clear(run)
 
 
@@ -162,6 +210,28 @@ async def _obey(run: Run) -> None:
         run.ask()
     await run.overdue.wait()
     await run.kill()
+
+
+async def _drain(run: Run) -> None:
+    """TERM to the leader alone, which may have children in the middle of an item; not where it
+    hears of the drain by itself: not every program outlives a TERM."""
+    await run.draining.wait()
+    await _within_reach(run)
+    if run.adopted_at is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(run.adopted_at + RETURNS_WITHIN_S):
+                while run.identity not in run.listening:
+                    run.came.clear()
+                    await run.came.wait()
+    if run.identity not in run.listening:
+        run.ask_leader()
+
+
+async def _finished(run: Run) -> None:
+    """In a drain, those that hear of it finish what they have in hand, though their leader, a
+    shell perhaps, knew nothing better than to end."""
+    if run.draining.is_set() and run.listening and run.followed:
+        await _gone_or(run.wanted, [one for one in run.living() if one in run.listening])
 
 
 async def _within_reach(run: Run) -> None:
@@ -189,76 +259,16 @@ async def _clear(run: Run) -> int:
         run.ask()
         if not run.stopped:
             run.hurry(LEFTOVER_GRACE_S)
-        await _gone_or_overdue(run, left)
+        await _gone_or(run.overdue, left)
     await run.kill()
     return len(left)
 
 
-async def _gone_or_overdue(run: Run, left: list[Identity]) -> None:
-    ways = {asyncio.ensure_future(gone(left)), asyncio.ensure_future(run.overdue.wait())}
+async def _gone_or(event: asyncio.Event, left: list[Identity]) -> None:
+    ways = {asyncio.ensure_future(gone(left)), asyncio.ensure_future(event.wait())}
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for way in ways:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
-
-
-async def _hold_cap(run: Run) -> None:
-    """By the means in force; returns where there is no cap to hold."""
-    await run.begun.wait()
-    match run.plan.means:
-        case CapMeans.RLIMIT | CapMeans.WATCHDOG if run.plan.cap_bytes:
-            await _watch(run)
-        case CapMeans.CGROUP1 | CapMeans.CGROUP2 if run.group is not None:
-            await _listen(run, run.group)
-        case _:
-            return
-
-
-async def _watch(run: Run) -> None:
-    """The cap where no cgroup holds it."""
-
-    def cap() -> int:
-        return run.plan.cap_bytes or sys.maxsize
-
-    async def over(memory: int) -> None:
-        if run.overdue.is_set():  # it is being killed already, and not for this
-            return
-        run.hit_its_cap(
-            f"went over its cap: {units.size(memory)} of {units.size(cap())}, "
-            "killed by the watchdog"
-        )
-        await run.kill()
-
-    task_id, sampler = run.plan.task_id, run.sampler
-    await guard(lambda: sampler.quick(task_id, cap()), lambda: sampler.judged(task_id), cap, over)
-
-
-async def _listen(run: Run, group: Group) -> None:
-    """The kernel may kill one process at the cap: the rest of the tree goes with it."""
-    handle = group.oom_fd()
-    if handle is None:  # no notice here: the count is looked at when the leader has ended
-        return
-    rung = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_reader(handle, rung.set)
-    try:
-        while True:
-            rung.clear()
-            # also at first, for what happened while nobody listened; and more than once, for v1
-            # tells that an OOM has begun before it counts the kill
-            for _ in range(_COUNT_LOOKS):
-                if group.oom_kills() > 0:
-                    run.hit_its_cap(_by_kernel(run))
-                    await run.kill()
-                    return
-                await asyncio.sleep(_LOOK_AGAIN_S)
-            await rung.wait()
-    finally:
-        loop.remove_reader(handle)
-
-
-def _by_kernel(run: Run) -> str:
-    cap = units.size(run.plan.cap_bytes) if run.plan.cap_bytes else "its limit"
-    return f"reached its cap of {cap}: killed by the kernel ({run.plan.means})"

@@ -6,6 +6,8 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator
 
+from msgspec.structs import replace
+
 from heaptui.engine.base import EngineEvent, Sampled, Working
 
 HELD = 60
@@ -33,12 +35,20 @@ class EventStream:
         kind = type(event)
         if kind in _PASSING:
             if self._passing[kind] == HELD:
-                oldest = next(n for n, one in enumerate(self._waiting) if type(one) is kind)
-                del self._waiting[oldest]
+                self._drop_oldest(kind)
             else:
                 self._passing[kind] += 1
         self._waiting.append(event)
         self._stirred.set()
+
+    def _drop_oldest(self, kind: type[EngineEvent]) -> None:
+        """What a pass tells of work is told once: the pass after it tells it as well then."""
+        of_kind = (n for n, one in enumerate(self._waiting) if type(one) is kind)
+        oldest, following = next(of_kind), next(of_kind)
+        dropped, kept = self._waiting[oldest], self._waiting[following]
+        if isinstance(dropped, Sampled) and isinstance(kept, Sampled):
+            self._waiting[following] = replace(kept, work=dropped.work | kept.work)
+        del self._waiting[oldest]
 
     def fail(self, error: BaseException) -> None:
         """The reader gets this error after what waits already; the first one counts."""

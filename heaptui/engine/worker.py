@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from heaptui.engine.run import Run
 from heaptui.engine.worker_connection import WorkerConnection
 from heaptui.engine.worker_peer import Peer
-from heaptui.heap.wire import Done, Failed, Heap
 from heaptui.model import Identity, ProcessHeap
+from heaptui.wire import Done, Failed, Heap
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from __future__ import annotations
 import msgspec
 
 from heaptui.engine.worker_peer import Peer
-from heaptui.heap.wire import Collected, Heap, Hello, Written
 from heaptui.model import ProcessHeap
 from heaptui.output import printable
+from heaptui.wire import Collected, Heap, Hello, Written
 
 _MOST = 1 << 60
 """No count and no size of a process comes near it; SQLite's whole numbers end at 2^63."""

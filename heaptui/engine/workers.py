@@ -1,6 +1,7 @@
-"""The hub of the workers: processes of our tasks that tell of their heaps and take commands.
+"""The hub of the workers: processes of our tasks that tell of their heaps and take commands. Who
+saves its work is in work_half.py.
 
-They speak heaptui/heap/wire.py on a socket of the state directory. Each is believed only to be what
+They speak heaptui/wire.py on a socket of the state directory. Each is believed only to be what
 the kernel says it is: a process of our user, and of the attempt that it names. They reconnect by
 themselves when another engine comes.
 """
@@ -18,15 +19,16 @@ from pathlib import Path
 from heaptui.engine.allowance import Allowance
 from heaptui.engine.refusals import FOR_S, Refusals
 from heaptui.engine.run import Run
+from heaptui.engine.work_half import WorkHalf
 from heaptui.engine.worker import Answer, Asked, Gone, Worker
 from heaptui.engine.worker_connection import WorkerConnection
 from heaptui.engine.worker_figures import figures, introduced
 from heaptui.engine.worker_peer import Peer, ours, peer_of
-from heaptui.heap.wire import Done, Every, Failed, FromWorker, Heap, Hello, Phase, ToWorker
 from heaptui.listening import bind_privately
 from heaptui.memory.identity import alive
 from heaptui.memory.table import Table
 from heaptui.model import ProcessHeap
+from heaptui.wire import Done, Every, Failed, FromWorker, Heap, Hello, Phase, Role, ToWorker
 
 VERSION = 1
 MOST = 4096
@@ -55,7 +57,8 @@ def pace_ms(workers: int) -> int:
 class Workers:
     """Everybody who is connected. One event loop owns it.
 
-    `runs` are the attempts that this engine watches, by task id.
+    `runs` are the attempts that this engine watches, by task id. `work` has those that speak the
+    other half: one process may be connected for both.
     """
 
     def __init__(
@@ -71,7 +74,8 @@ class Workers:
         self._known: dict[WorkerConnection, Worker] = {}
         self._of: dict[str, dict[int, Worker]] = {}
         self._touched: set[str] = set()
-        self._refusals = Refusals()
+        self.work = WorkHalf(runs, clock, self._broken)
+        self._refusals = {role: Refusals() for role in Role}
         self._ids = itertools.count(1)
         self._told_ms = _LEAST_MS
         self._crowd = asyncio.Event()
@@ -87,10 +91,11 @@ class Workers:
         self._listener = bind_privately(self._path)
         self._listener.setblocking(False)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Lets everybody go; they come again when another engine listens."""
         for connection in (*self._strangers, *self._known):
             connection.let_go()
+        await self.work.close()
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -116,7 +121,7 @@ class Workers:
                     raise
                 await asyncio.sleep(_TRY_AGAIN_S)
                 continue
-            if len(self._known) >= MOST or not ours(connection):
+            if len(self._known) + len(self.work) >= MOST or not ours(connection):
                 connection.close()
                 continue
             with suppress(OSError):  # it is gone already
@@ -207,11 +212,17 @@ class Workers:
         try:
             self._take(connection, message)
         except Exception as error:  # noqa: BLE001 (a defect of ours: raised where it is heard of)
-            self._defect = error
-            self._crowd.set()
+            self._broken(error)
             connection.let_go()
 
+    def _broken(self, defect: Exception) -> None:
+        self._defect = defect
+        self._crowd.set()
+
     def _take(self, connection: WorkerConnection, message: FromWorker) -> None:
+        if connection in self.work:
+            self.work.heard(connection, message)
+            return
         worker = self._known.get(connection)
         match message:
             case Hello() if worker is None:
@@ -239,6 +250,9 @@ class Workers:
         if peer is None or not self._welcome(run, peer, hello):
             connection.let_go()
             return
+        if hello.role is Role.WORK:
+            self.work.greet(run, peer, connection, hello)
+            return
         crowd = self._of.setdefault(task_id, {})
         before = crowd.pop(peer.identity.pid, None)
         if before is not None:
@@ -256,7 +270,8 @@ class Workers:
     def _welcome(self, run: Run, peer: Peer, hello: Hello) -> bool:
         """Whether it is the process that it says it is, of the task that it names."""
         task_id, now = run.plan.task_id, asyncio.get_running_loop().time()
-        if hello.pid not in peer.names or self._refusals.holds(task_id, peer.identity, now):
+        refusals = self._refusals[hello.role]
+        if hello.pid not in peer.names or refusals.holds(task_id, peer.identity, now):
             return False
         # one that has only just begun is in no list yet: what it was executed with tells
         if self._table.marker(peer.identity.pid) == hello.task:
@@ -290,11 +305,14 @@ class Workers:
     def _over(self, connection: WorkerConnection, kind: str | None, why: str | None) -> None:
         self._introduced(connection)
         worker = self._known.get(connection)
-        if worker is None:
-            return
-        self._leave(worker)
-        if kind is not None:
-            self._refuse(worker, kind, f"process {worker.identity.pid} {why}")
+        if worker is not None:
+            self._leave(worker)
+        link = self.work.leave(connection)
+        if kind is not None and (known := worker or link) is not None:
+            role = Role.HEAP if link is None else Role.WORK
+            self._refuse(
+                role, known.run, known.peer, kind, f"process {known.peer.identity.pid} {why}"
+            )
 
     def _leave(self, worker: Worker) -> None:
         if self._known.pop(worker.connection, None) is None:
@@ -310,8 +328,8 @@ class Workers:
         for number in list(worker.asked):
             self._answer(worker, number, Gone())
 
-    def _refuse(self, worker: Worker, kind: str, text: str) -> None:
-        task_id, now = worker.run.plan.task_id, asyncio.get_running_loop().time()
-        whole = self._refusals.add(task_id, worker.identity, now)
+    def _refuse(self, role: Role, run: Run, peer: Peer, kind: str, text: str) -> None:
+        now = asyncio.get_running_loop().time()
+        whole = self._refusals[role].add(run.plan.task_id, peer.identity, now)
         who = "its whole task is" if whole else "it is"
-        worker.run.say(worker.run, kind, f"{text}: {who} not listened to for {FOR_S:.0f} s")
+        run.say(run, kind, f"{text}: {who} not listened to for {FOR_S:.0f} s")

@@ -18,12 +18,12 @@ import psutil
 from msgspec import Struct
 
 from heaptui.errors import Refused
-from heaptui.heap.wire import SOCKET_VARIABLE
 from heaptui.inspection import sockets
 from heaptui.memory.identity import boot_id, identify
 from heaptui.memory.procfs import MARKER
 from heaptui.model import Identity
 from heaptui.output import printable
+from heaptui.wire import SOCKET_VARIABLE
 
 YOUNGEST_S = 2.0
 """A signal that comes before Node has put its handler ends it."""

@@ -14,6 +14,10 @@ from heaptui.memory import cgroup_files
 from heaptui.memory.descriptors import Kept
 from heaptui.model import CapMeans
 
+_COUNTED = ("memory.", "memory.memsw.")
+_NEAR_LIMIT = 2 << 20
+"""An OOM begins when the next charge would not fit: one of 64 pages, or a huge page."""
+
 
 class MemoryV1:
     """One group's memory. Page cache counts against the limit, and is reclaimed before anything is
@@ -26,6 +30,8 @@ class MemoryV1:
         self.path = path
         self._usage = Kept(os.fspath(path / "memory.usage_in_bytes"), 64)
         self._event: int | None = None
+        self._rang = False
+        self._unheard = 0
 
     def charged(self) -> int:
         """Everything charged to the group, page cache included."""
@@ -38,10 +44,20 @@ class MemoryV1:
     def oom_kills(self) -> int:
         """How many of its processes the kernel killed for memory (since Linux 4.13). Quiets
         `oom_fd`."""
-        if self._event is not None:
-            with contextlib.suppress(BlockingIOError):
-                os.eventfd_read(self._event)
+        self._quiet()
         return cgroup_files.table(self.path / "memory.oom_control").get("oom_kill", 0)
+
+    def limit_reached(self) -> bool:
+        """Whether an OOM began because of this group's own limit, as far as this kernel tells.
+
+        Page cache may fill a group to its limit and be dropped again, so where somebody listens
+        (`oom_fd`) the notice of an OOM is asked for as well. memory.failcnt stays 0 on some kernels
+        whatever happens (6.18): what was reached is read off the largest usage.
+        """
+        kills = self.oom_kills()
+        if self._event is not None and kills > self._unheard and not self._rang:
+            return False
+        return any(self._filled(which) for which in _COUNTED)
 
     def oom_fd(self) -> int | None:
         """Readable when an OOM began since `oom_kills` was last asked: the kill that follows may
@@ -56,6 +72,7 @@ class MemoryV1:
                 return None
             finally:
                 os.close(control)
+            self._unheard = self.oom_kills()
             self._event = event
         return self._event
 
@@ -69,6 +86,10 @@ class MemoryV1:
             self.path / "memory.limit_in_bytes",
             self.path / "memory.memsw.limit_in_bytes",
         )
+        # what was reached under another limit says nothing about this one
+        for which in _COUNTED:
+            with contextlib.suppress(FileNotFoundError):
+                cgroup_files.write(self.path / f"{which}max_usage_in_bytes", "0")
         try:
             cgroup_files.write(limit, str(cap_bytes))
         except OSError as error:
@@ -81,6 +102,19 @@ class MemoryV1:
         # only there when the kernel counts swap
         with contextlib.suppress(FileNotFoundError):
             cgroup_files.write(with_swap, str(cap_bytes))
+
+    def _filled(self, which: str) -> bool:
+        try:
+            largest = cgroup_files.number(self.path / f"{which}max_usage_in_bytes")
+            limit = cgroup_files.number(self.path / f"{which}limit_in_bytes")
+        except FileNotFoundError:  # swap is not counted here
+            return False
+        return largest >= limit - _NEAR_LIMIT
+
+    def _quiet(self) -> None:
+        if self._event is not None:
+            with contextlib.suppress(BlockingIOError):
+                self._rang = os.eventfd_read(self._event) > 0 or self._rang
 
     def close(self) -> None:
         self._usage.close()

@@ -47,6 +47,15 @@ class MemoryV2:
             return cgroup_files.parse_table(os.pread(self._events, 1024, 0)).get("oom_kill", 0)
         return cgroup_files.table(self.path / "memory.events").get("oom_kill", 0)
 
+    def limit_reached(self) -> bool:
+        """Whether an OOM began because of this group's own limit: a kill for the whole machine, or
+        for a group above or below, counts as a kill here and as no OOM of its own."""
+        try:
+            own = cgroup_files.table(self.path / "memory.events.local")
+        except FileNotFoundError:  # before Linux 5.2
+            own = cgroup_files.table(self.path / "memory.events")
+        return own.get("oom", 0) > 0
+
     def oom_fd(self) -> int | None:
         """Readable when memory.events changed since it was read last: with every OOM, and also
         when the group is throttled; `oom_kills` says what it was, and quiets it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from heaptui.memory import cgroup_files, cgroup_v2
@@ -26,6 +27,11 @@ class Group:
         self._killer = killer
         self.join = tuple(str(directory / "cgroup.procs") for directory in directories)
         """A child writes `0` to each of these files before it executes its command."""
+        self.vanished = False
+        """Its memory could not be read any more when somebody looked last: it was removed, or
+        taken from us."""
+        self.on_vanishing: Callable[[], None] | None = None
+        """Called once, by whoever finds it vanished."""
 
     @property
     def means(self) -> CapMeans | None:
@@ -44,7 +50,8 @@ class Group:
             return None
         try:
             return self._memory.charged()
-        except OSError:  # ENODEV: the group was removed
+        except (OSError, ValueError):  # ENODEV: the group was removed
+            self._vanish()
             return None
 
     def inactive_file(self) -> int:
@@ -67,6 +74,18 @@ class Group:
             return 0 if self._memory is None else self._memory.oom_kills()
         except OSError:
             return 0
+
+    def limit_reached(self) -> bool | None:
+        """Whether an OOM began because of the group's own limit, and not for the whole machine's
+        or another group's; None without a memory controller, or when the group is gone."""
+        try:
+            return None if self._memory is None else self._memory.limit_reached()
+        except OSError:
+            return None
+
+    def killed_at_cap(self) -> bool:
+        """Whether the kernel killed one of its processes, and for nothing else than its cap."""
+        return self.oom_kills() > 0 and self.limit_reached() is not False
 
     def oom_fd(self) -> int | None:
         """Readable when the group ran into its cap (v1: an OOM has begun; v2: memory.events
@@ -115,6 +134,12 @@ class Group:
         """Closes descriptors; the group itself stays."""
         if self._memory is not None:
             self._memory.close()
+
+    def _vanish(self) -> None:
+        if not self.vanished:
+            self.vanished = True
+            if self.on_vanishing is not None:
+                self.on_vanishing()
 
     def _kill_each(self, pids: set[int]) -> None:
         # a pidfd opened before membership is seen again cannot mean a process that came later

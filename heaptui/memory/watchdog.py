@@ -20,7 +20,9 @@ cores: four children that take 250 MB each at once went 34 to 96 MB beyond it at
 about 0.1 % of a core where the headroom is 250 MB, less where it is larger."""
 
 _REST = 20
-"""How many times as long as a judgement took nothing is looked at again: it walks page tables."""
+"""How many times as long as a judgement took there is no other, once they come one after another:
+it walks page tables. The first is followed by a second as soon as there is reason for one, for what
+was found just below the cap may be growing by gigabytes a second; then they become rarer."""
 
 _SEEN_FACTOR = 1.25
 """Growth that is seen may speed up before the next look."""
@@ -50,19 +52,24 @@ async def guard(
     memory = read()
     at = time.monotonic()
     growth = 0.0
+    patience, again_at, calm_at = 0, at, at
     while memory is not None:
-        rest = 0.0
+        wait = next_check(cap(), memory, growth)
         if memory > cap():
-            asked = time.monotonic()
-            settled = await judge()
-            if settled is None:
-                return
-            if settled > cap():
-                await over(settled)
-                return
-            memory, at, growth = settled, time.monotonic(), 0.0
-            rest = _REST * (at - asked)
-        await asyncio.sleep(max(rest, next_check(cap(), memory, growth)))
+            if at >= again_at:
+                settled = await judge()
+                if settled is None:
+                    return
+                if settled > cap():
+                    await over(settled)
+                    return
+                patience = 0 if at >= calm_at else min(_REST, 2 * patience + 1)
+                took, memory, at = time.monotonic() - at, settled, time.monotonic()
+                again_at, calm_at = at + patience * took, at + _REST * took
+                wait = next_check(cap(), memory, growth)
+            else:
+                wait = max(SHORTEST_S, again_at - at)
+        await asyncio.sleep(wait)
         before, began = memory, at
         memory, at = read(), time.monotonic()
         if memory is not None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from heaptui.errors import UsageError
 from heaptui.model import TaskSpec
+from heaptui.wire import CHECKPOINT_VARIABLE, RESULT_VARIABLE, SOCKET_VARIABLE
 
 KEPT_WHEN_CLEAN = frozenset(
     ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TERM", "TZ", "TMPDIR")
@@ -19,15 +20,29 @@ _NOT_IN_NAMES = re.compile(r"[=\x00-\x1f\x7f-\x9f]")
 MARKER = "HEAPTUI_TASK"
 """`<task id>.<attempt>`: by it a process that left every group is still known as the attempt's."""
 
+PRELOAD = "HEAPTUI_PRELOAD"
+"""`off` where nothing is put into the task's processes."""
+
 _OPERATORS_OWN = frozenset(("HEAPTUI_STATE", "HEAPTUI_CONFIG"))
 """Settings, not marks: a `heaptui` inside a task speaks to the same supervisor as outside."""
 
 
 def task_environment(
-    spec: TaskSpec, submitter: Mapping[str, str], task_id: str, attempt: int
+    spec: TaskSpec,
+    submitter: Mapping[str, str],
+    task_id: str,
+    attempt: int,
+    *,
+    socket: str = "",
+    checkpoint: str = "",
+    result: str = "",
+    preload: bool = True,
 ) -> dict[str, str]:
     """The submitter's environment (with `clean_env` only what KEPT_WHEN_CLEAN names), the task's
     own variables over it, and the marks. Marks of a task that the submitter ran in are left out.
+
+    `socket`, `checkpoint` and `result` are the paths that a worker is told (wire.py), empty: it is
+    told none. `preload`: whether heaptui puts something into the task's processes.
 
     Raises:
         UsageError: a variable that no program can be given.
@@ -44,6 +59,10 @@ def task_environment(
         "HEAPTUI_TASK_NAME": spec.name,
         "HEAPTUI_ATTEMPT": str(attempt),
     }
+    places = {SOCKET_VARIABLE: socket, CHECKPOINT_VARIABLE: checkpoint, RESULT_VARIABLE: result}
+    env |= {key: path for key, path in places.items() if path}
+    if not preload:
+        env[PRELOAD] = "off"
     for key, value in env.items():
         if not key or _NOT_IN_NAMES.search(key) or "\0" in value:
             raise UsageError(

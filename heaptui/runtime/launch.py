@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from heaptui.errors import Refused, UsageError
 from heaptui.model import Kind, TaskSpec
-from heaptui.runtime import heap_limits, node, presets, programs, v8
+from heaptui.runtime import fatal_reports, heap_limits, node, presets, programs, v8
 from heaptui.runtime.environment import task_environment
 from heaptui.runtime.names import is_node, is_node_script, is_python_script
 from heaptui.runtime.preload.place import Preload
@@ -74,13 +74,18 @@ async def prepare(
     rlimited: bool,
     preload: Preload | None = None,
     socket: str = "",
+    checkpoint: str = "",
+    result: str = "",
+    reports: str = "",
     own_presets: Path | None = None,
 ) -> Launch:
     """Resolves `spec` into what is executed.
 
     `environment` is the submitter's, `cap_bytes` the cap in force, given or default; `cache` the
     file where answers about runtimes are kept; `rlimited` says that an RLIMIT_DATA will be set.
-    `preload` is what looks into heaps from inside (None: nothing does) and speaks at `socket`;
+    `preload` is what looks into heaps from inside (None: nothing does) and speaks at `socket`, as
+    a worker may (wire.py), which is told the files `checkpoint` and `result` too; `reports` the
+    directory where Node puts reports on its own death (empty: it makes none);
     `own_presets` the directory of the operator's own presets (None: beside the configuration).
 
     Raises:
@@ -97,14 +102,31 @@ async def prepare(
             f"Give --tracemalloc 1 to {TRACEMALLOC_MAX}.",
         )
     cwd = programs.directory(spec.cwd)
-    env = task_environment(spec, environment, task_id, attempt)
+    env = task_environment(
+        spec,
+        environment,
+        task_id,
+        attempt,
+        socket=socket,
+        checkpoint=checkpoint,
+        result=result,
+        preload=preload is not None and spec.preload,
+    )
     preset = presets.find(spec.preset, own_presets) if spec.preset else None
     heap_limits.check(spec, preset, cap_bytes)
-    inside = Inside(preload, socket) if preload is not None and spec.preload else None
+    inside = Inside(preload, socket, reports) if preload is not None and spec.preload else None
     match spec.kind:
         case Kind.NODE:
             return await _node(
-                spec, preset, env, cwd, cap_bytes, cache=cache, rlimited=rlimited, inside=inside
+                spec,
+                preset,
+                env,
+                cwd,
+                cap_bytes,
+                cache=cache,
+                rlimited=rlimited,
+                inside=inside,
+                reports=reports,
             )
         case Kind.PYTHON:
             return _python(spec, env, cwd, cap_bytes, rlimited=rlimited, inside=inside)
@@ -113,10 +135,12 @@ async def prepare(
 
 
 class Inside(NamedTuple):
-    """What is put into a process to look at its heap, and where it reports."""
+    """What is put into a process to look at its heap, where that speaks, and where Node reports its
+    death."""
 
     preload: Preload
     socket: str
+    reports: str = ""
 
 
 def _looked_into(
@@ -125,6 +149,14 @@ def _looked_into(
     if inside is None:
         return env
     return preload_environment(env, inside.preload, inside.socket, node_version=node_version)
+
+
+def _looked_into_unknown(env: dict[str, str], inside: Inside | None) -> dict[str, str]:
+    """For what may start a Node of which nothing is known."""
+    if inside is None:
+        # whoever wants no preload wants NODE_OPTIONS left alone
+        return fatal_reports.reported(env, "", (), None)
+    return _looked_into(fatal_reports.reported(env, inside.reports, (), None), inside)
 
 
 def _command(
@@ -156,7 +188,7 @@ def _command(
         notes.append(
             f"NODE_OPTIONS has {flag} for Node programs inside; their limit is 48-192M above"
         )
-    env = _looked_into(_traced(spec, env), inside)
+    env = _looked_into_unknown(_traced(spec, env), inside)
     reserves = COMMAND_RESERVES + (INSIDE_RESERVES if inside is not None else 0)
     return Launch(
         argv=(str(program), *spec.argv[1:]),
@@ -188,7 +220,7 @@ def _python(
         argv = (str(programs.require(spec.argv[0], env, cwd)), *spec.argv[1:])
     return Launch(
         argv=argv,
-        env=_looked_into(PYTHON_DEFAULTS | _traced(spec, env), inside),
+        env=_looked_into_unknown(PYTHON_DEFAULTS | _traced(spec, env), inside),
         data_floor_bytes=PYTHON_RESERVES + (cap_bytes or 0) if rlimited else None,
         heap_limit_bytes=None,
         notes=notes,
@@ -205,6 +237,7 @@ async def _node(
     cache: Path,
     rlimited: bool,
     inside: Inside | None,
+    reports: str,
 ) -> Launch:
     if spec.tracemalloc:
         raise UsageError(
@@ -254,7 +287,10 @@ async def _node(
         )
         rest, limit = [], None
     need = told.data_need_bytes if rlimited else None
+    env = fatal_reports.reported(env, reports, options, told.accepted)
     env = _with_node_options(env, in_env)
+    if ours:
+        rest += fatal_reports.without_environment(env, told.accepted)
     return Launch(
         argv=(str(binary), *rest, *own) if ours else (str(program), *own),
         env=_looked_into(env, inside, told.version),

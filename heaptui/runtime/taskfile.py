@@ -11,8 +11,8 @@
     env = { MODEL = "small" }
     count = 3               # summarise-1, summarise-2, summarise-3
 
-Keys: name, kind, command, cap, heap, preset, timeout, grace, output, retries, priority, cwd, env,
-clean-env, preload, tracemalloc, count. Nothing is ignored: each error names the task and the key.
+Keys: name, kind, command, cap, soft, heap, preset, timeout, grace, output, retries, retry-lost, gc,
+priority, cwd, env, clean-env, preload, tracemalloc, count. Nothing is ignored: each error names the task and the key.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import msgspec
 from msgspec import Struct
 
 from heaptui.config import Config, parse_toml, unknown_key
+from heaptui.config.policy import parse_gc
 from heaptui.errors import UsageError
 from heaptui.model import Kind, Limits, TaskSpec
 from heaptui.runtime.launch import TRACEMALLOC_MAX
@@ -110,6 +111,7 @@ def _tasks(
         field: values[key]
         for key, field in (
             ("cap", "cap_bytes"),
+            ("soft", "soft_bytes"),
             ("heap", "heap_bytes"),
             ("timeout", "timeout_s"),
             ("grace", "grace_s"),
@@ -130,6 +132,8 @@ def _tasks(
         preset=values.get("preset", ""),
         preload=values.get("preload", True),
         tracemalloc=values.get("tracemalloc", 0),
+        retry_lost=values.get("retry-lost", False),
+        gc=values.get("gc"),
     )
     return repeated(spec, values.get("count", 1))
 
@@ -185,6 +189,12 @@ def _seconds(value: object, where: str) -> float:
     return parse_duration(str(value), f"{where}:")
 
 
+def _gc(value: object, where: str) -> str:
+    text = _text(value, where)
+    parse_gc(text, where)
+    return text
+
+
 def _kind(value: object, where: str) -> Kind:
     try:
         return Kind(_text(value, where))
@@ -222,12 +232,15 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "kind": _kind,
     "command": _argv,
     "cap": _size,
+    "soft": _size,
     "heap": _size,
     "preset": _text,
     "timeout": _seconds,
     "grace": _seconds,
     "output": _size,
     "retries": _integer(0, 1000),
+    "retry-lost": _flag,
+    "gc": _gc,
     "priority": _integer(-1000, 1000),
     "cwd": _text,
     "env": _env,

@@ -14,7 +14,7 @@ import aiosqlite
 import msgspec
 
 from heaptui.errors import StorageTrouble
-from heaptui.model import AttemptRecord, Event, Finding, Kind, Snapshot
+from heaptui.model import AttemptRecord, Event, Finding, Kind, Snapshot, VerdictKind
 from heaptui.store import rows
 from heaptui.store.records import Rollup, StoredTask
 from heaptui.store.schema import HAS_ENDED, IS_UNENDED
@@ -23,6 +23,9 @@ from heaptui.units import MIB
 
 FIND_MAX: Final = 10
 """Candidates that `find` names."""
+
+Peak = tuple[int, VerdictKind | None]
+"""Bytes that an attempt reached, and how it ended."""
 
 _T = TypeVar("_T")
 _Parameters = Sequence[Any] | Mapping[str, Any]
@@ -126,6 +129,15 @@ class History:
         )
         return latest[::-1]
 
+    async def recent_events(self, limit: int, since_seq: int = 0) -> list[Event]:
+        """The latest `limit` of all tasks and of the machine, behind that number, oldest first."""
+        latest = await self._records(
+            rows.event_of,
+            f"{_EVENTS} WHERE seq > ? ORDER BY seq DESC LIMIT ?",
+            (since_seq, _most(limit)),
+        )
+        return latest[::-1]
+
     async def history(self, limit: int, match: str = "") -> list[AttemptRecord]:
         """Ended attempts, the latest end first, whose name, task id or verdict holds `match` (as
         it is written, but for the case of ASCII letters)."""
@@ -139,15 +151,19 @@ class History:
             {"match": match, "limit": _most(limit)},
         )
 
-    async def peaks(self, kind: Kind, name: str, n: int = 20) -> list[int]:
-        """Peak bytes of the last `n` ended attempts of this kind and base name, latest first."""
+    async def peaks(self, kind: Kind, name: str, n: int = 20) -> list[Peak]:
+        """Of the last `n` ended attempts of this kind and base name, latest first."""
         found = await self.fetch(
-            "SELECT memory_peak_mb FROM worker_sessions WHERE agent_type = ? AND base_name = ?"
+            "SELECT memory_peak_mb, verdict FROM worker_sessions"
+            " WHERE agent_type = ? AND base_name = ?"
             " AND ended_at IS NOT NULL AND memory_peak_mb IS NOT NULL"
             " ORDER BY ended_at DESC, id DESC LIMIT ?",
             (kind.value, rows.base_name(name), _most(n)),
         )
-        return [round(megabytes * MIB) for (megabytes,) in found]
+        return [
+            (round(megabytes * MIB), None if verdict is None else VerdictKind(verdict))
+            for megabytes, verdict in found
+        ]
 
     async def rollups(self, task_id: str, since: float) -> list[Rollup]:
         """The minutes of all attempts from the one that holds the instant `since`, in order."""

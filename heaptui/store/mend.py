@@ -10,6 +10,7 @@ lost: where they lie depends on when the database was brought forward.
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -24,7 +25,7 @@ import msgspec
 from heaptui.errors import Refused, StorageTrouble
 from heaptui.store import rows
 from heaptui.store.opening import OPENED_IN, close_database, make_private, open_database, uri
-from heaptui.store.schema import APPLICATION_ID, STEPS, VERSION
+from heaptui.store.schema import APPLICATION_ID, STEPS, VERSION, WIDER_TASKS
 from heaptui.store.trouble import BUSY_S, is_damage, storage_trouble
 
 PAGE: Final = 4096
@@ -34,6 +35,7 @@ _PAGE_COUNT: Final = slice(28, 32)
 """Where the first page tells how many there are; with 0 SQLite goes by the file's length
 (sqlite.org/fileformat2.html, 1.3.8)."""
 
+_COMMENT: Final = re.compile(r"\s*--[^\n]*")
 _KEY_MAX: Final = 1 << 40
 _BESIDE: Final = ("", "-wal", "-shm")
 
@@ -109,7 +111,8 @@ def _is_whole(copy: Path, path: Path) -> bool:
             if not ours:
                 raise _not_ours(path, f"its application id is {application:#x}")
             for table, columns, of in _RECORDS if version > 1 else _OF_VERSION_1:
-                for row in connection.execute(f"SELECT {', '.join(columns)} FROM {table}"):
+                names = _selected(connection, table, columns)
+                for row in connection.execute(f"SELECT {names} FROM {table}"):
                     of(row)
             return True
     except sqlite3.Error as error:
@@ -180,11 +183,12 @@ def _salvage(copy: Path, fresh: Path) -> Mended:
 
 
 def _first_page(path: Path) -> bytes:
-    """Of a new database of version 1, made at `path`: its list of tables fits on that page."""
+    """Of a new database with the tables of version 1 as they are now, made at `path`: their list
+    fits on that page, without what explains it."""
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = WAL")
-        for statement in STEPS[0]:
-            database.execute(statement)
+        for statement in (*STEPS[0], *WIDER_TASKS):
+            database.execute(_COMMENT.sub("", statement))
         database.commit()
     return path.read_bytes()[:PAGE]
 
@@ -210,8 +214,9 @@ def _copy(
     of: Callable[[Sequence[Any]], object],
 ) -> tuple[int, int]:
     """Rows copied, and places where some were lost."""
-    names = ", ".join(columns)
-    insert = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"
+    names = _selected(old, table, columns)
+    values = ", ".join("?" * len(columns))
+    insert = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({values})"
     copied = lost = 0
     scan = _by_row_id if table != "rollups" else _from_both_ends
     for row in scan(old, table, names):
@@ -224,6 +229,18 @@ def _copy(
             continue
         copied += new.execute(insert, row).rowcount
     return copied, lost
+
+
+def _selected(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> str:
+    """What is selected for these columns: a version that had not one of them meant its default."""
+    try:
+        held = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+    except sqlite3.DatabaseError:
+        held = set()
+    return ", ".join(
+        name if name in held or not held else f"{_DEFAULTS.get(name, 'NULL')} AS {name}"
+        for name in columns
+    )
 
 
 def _by_row_id(old: sqlite3.Connection, table: str, names: str) -> Iterator[Any]:
@@ -279,6 +296,8 @@ def _from_both_ends(old: sqlite3.Connection, table: str, names: str) -> Iterator
             if order == "ASC":
                 yield None
 
+
+_DEFAULTS: Final = {"recovery": "'{}'"}
 
 _RECORDS: Final[tuple[tuple[str, tuple[str, ...], Callable[[Sequence[Any]], object]], ...]] = (
     ("tasks", rows.TASK_COLUMNS, rows.task_of),

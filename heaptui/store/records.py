@@ -7,15 +7,35 @@ from msgspec import Struct
 from heaptui.model import AttemptRecord, CapMeans, Event, State, TaskSpec, VerdictKind
 
 
+class Recovery(Struct, frozen=True, kw_only=True):
+    """What a task's earlier attempts used up of its chances.
+
+    `ooms` counts attempts that ended for lack of memory and were followed by another, `recycles`
+    those that were recycled, `idle_recycles` of them the latest in a row between which nothing was
+    done (`done_at_recycle`: how much was, at the last one). `streak` counts bad ends in a row, each
+    before it had run for a stable time; `bad_ends` are their latest instants. `outgrown_bytes` is
+    the largest limit that an attempt ran out of.
+    """
+
+    ooms: int = 0
+    recycles: int = 0
+    idle_recycles: int = 0
+    done_at_recycle: float | None = None
+    streak: int = 0
+    bad_ends: tuple[float, ...] = ()
+    outgrown_bytes: int | None = None
+
+
 class StoredTask(Struct, frozen=True, kw_only=True):
     """A task as it is kept between supervisors.
 
     `order` is its place in the queue among equals (first in, first out), `attempts` how many were
     begun, `failures` how much of the retry budget is used. `cap_bytes` is the cap in force and
     `cap_source` where it came from. `stop_by` is the instant at which a stop turns into a kill,
-    `stop_why` one of `stop`, `kill`, `timeout`. `environment` is the
-    key of the one it was submitted in. `pid`, `cap_means` and `output_bytes` are of the
-    latest attempt.
+    `stop_why` one of `stop`, `kill`, `drain`, `recycle`, `timeout`. `environment` is the key of the
+    one it was submitted in. `pid`, `cap_means` and `output_bytes` are of the latest attempt;
+    `checkpoint_at` and `checkpoint_bytes` of the newest checkpoint that stands, `result_bytes` of
+    the result.
     """
 
     id: str
@@ -42,6 +62,10 @@ class StoredTask(Struct, frozen=True, kw_only=True):
     cap_means: CapMeans | None = None
     output_bytes: int = 0
     heap_limit_bytes: int | None = None
+    recovery: Recovery = Recovery()
+    checkpoint_at: float | None = None
+    checkpoint_bytes: int | None = None
+    result_bytes: int | None = None
 
 
 class Rollup(Struct, frozen=True, kw_only=True):

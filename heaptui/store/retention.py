@@ -40,8 +40,8 @@ async def prune(
     history: History, writer: Writer, now: float, keep_days: float, keep_tasks: int
 ) -> list[str]:
     """Deletes the ended tasks that ended more than `keep_days` before `now`, and the oldest ones
-    beyond `keep_tasks`; of the tasks that live on, the roll-ups and events of that age, and the
-    findings of that age."""
+    beyond `keep_tasks`; of the tasks that live on, and of the machine, the roll-ups and events of
+    that age, and the findings of that age."""
     before = now - keep_days * _DAY_S
     ended, old = (
         await history.fetch(
@@ -80,7 +80,7 @@ async def _shorten(history: History, writer: Writer, before: float) -> None:
 
 
 async def _thin_out(history: History, writer: Writer, before: float) -> None:
-    """Snapshots without files beyond the latest, and old findings."""
+    """Snapshots without files beyond the latest, old findings, and old events of the machine."""
     costs = await history.fetch(
         "SELECT id FROM snapshots WHERE deleted AND id <= (SELECT max(id) FROM snapshots) - ?",
         (COSTS_KEPT,),
@@ -89,6 +89,9 @@ async def _thin_out(history: History, writer: Writer, before: float) -> None:
     for table, doomed in (("snapshots", costs), ("findings", findings)):
         if doomed:
             await writer.write([(f"DELETE FROM {table} WHERE id = ?", list(doomed))])
+    machine = "FROM events WHERE task_id = '' AND at < ?"
+    if await history.fetch(f"SELECT 1 {machine} LIMIT 1", (before,)):
+        await writer.write([(f"DELETE {machine}", [(before,)])])
 
 
 def _portions(weights: dict[str, int]) -> Iterator[list[str]]:

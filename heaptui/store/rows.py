@@ -27,6 +27,7 @@ TASK_COLUMNS: Final = (
     "attempts", "failures", "cap_bytes", "cap_source", "peak_bytes", "exit_code", "signal",
     "verdict", "reason", "next_try_at", "stop_by", "stop_why",
     "environment", "pid", "cap_means", "output_bytes", "heap_limit_bytes",
+    "recovery", "checkpoint_at", "checkpoint_bytes", "result_bytes",
 )  # fmt: skip
 ATTEMPT_COLUMNS: Final = (
     "id", "task_id", "attempt", "name", "agent_type", "status", "created_at", "started_at",
@@ -135,7 +136,8 @@ def _task_row(task: StoredTask) -> Row:
         task.cap_bytes, task.cap_source, task.peak_bytes, task.exit_code, task.signal,
         task.verdict and task.verdict.value, _plain(task.reason), task.next_try_at, task.stop_by,
         task.stop_why, task.environment, task.pid, task.cap_means and task.cap_means.value,
-        task.output_bytes, task.heap_limit_bytes,
+        task.output_bytes, task.heap_limit_bytes, msgspec.json.encode(task.recovery).decode(),
+        task.checkpoint_at, task.checkpoint_bytes, task.result_bytes,
     )  # fmt: skip
 
 
@@ -202,7 +204,8 @@ def task_of(row: Sequence[Any]) -> StoredTask:
     """
     fields = dict(zip(TASK_COLUMNS, row, strict=True))
     fields["order"] = fields.pop("sequence")
-    fields["spec"] = msgspec.json.decode(fields["spec"])
+    for name in ("spec", "recovery"):
+        fields[name] = msgspec.json.decode(fields[name])
     return msgspec.convert(fields, StoredTask)
 
 

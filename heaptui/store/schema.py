@@ -15,9 +15,12 @@ from heaptui.errors import Refused
 APPLICATION_ID = 0x48454150
 """`HEAP` in ASCII."""
 
-HAS_ENDED = "state IN ('done', 'failed', 'stopped', 'lost')"
-IS_UNENDED = "state NOT IN ('done', 'failed', 'stopped', 'lost')"
+_ENDED = "('done', 'failed', 'stopped', 'lost', 'quarantined')"
+HAS_ENDED = f"state IN {_ENDED}"
+IS_UNENDED = f"state NOT IN {_ENDED}"
 """Spelled the same in a query's WHERE as in the partial index, else SQLite does not use that."""
+
+_ENDED_AT_FIRST = "('done', 'failed', 'stopped', 'lost')"
 
 _FIRST = (
     f"PRAGMA application_id = {APPLICATION_ID}",
@@ -53,8 +56,8 @@ CREATE TABLE tasks (
 )""",
     "CREATE INDEX tasks_by_sequence ON tasks (sequence, id)",
     "CREATE INDEX tasks_by_name ON tasks (name)",
-    f"CREATE INDEX tasks_unended ON tasks (sequence, id) WHERE {IS_UNENDED}",
-    f"CREATE INDEX tasks_by_end ON tasks (ended_at, sequence) WHERE {HAS_ENDED}",
+    f"CREATE INDEX tasks_unended ON tasks (sequence, id) WHERE state NOT IN {_ENDED_AT_FIRST}",
+    f"CREATE INDEX tasks_by_end ON tasks (ended_at, sequence) WHERE state IN {_ENDED_AT_FIRST}",
     """\
 CREATE TABLE worker_sessions (
   -- one row per attempt; instants are unix seconds, MB is 2^20 bytes
@@ -157,7 +160,24 @@ CREATE TABLE findings (
     "CREATE INDEX findings_by_task ON findings (task_id)",
 )
 
-STEPS: tuple[Sequence[str], ...] = (_FIRST, _SECOND)
+WIDER_TASKS = (
+    # JSON: what earlier attempts used up of the task's chances
+    "ALTER TABLE tasks ADD COLUMN recovery TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE tasks ADD COLUMN checkpoint_at REAL",
+    "ALTER TABLE tasks ADD COLUMN checkpoint_bytes INTEGER",
+    "ALTER TABLE tasks ADD COLUMN result_bytes INTEGER",
+)
+"""What the third version adds to the tasks of the first."""
+
+_THIRD = (
+    *WIDER_TASKS,
+    "DROP INDEX tasks_unended",
+    "DROP INDEX tasks_by_end",
+    f"CREATE INDEX tasks_unended ON tasks (sequence, id) WHERE {IS_UNENDED}",
+    f"CREATE INDEX tasks_by_end ON tasks (ended_at, sequence) WHERE {HAS_ENDED}",
+)
+
+STEPS: tuple[Sequence[str], ...] = (_FIRST, _SECOND, _THIRD)
 """`STEPS[n]` turns version n into n + 1. A released step is never changed, only followed."""
 
 VERSION = len(STEPS)

@@ -10,8 +10,8 @@ from pathlib import Path
 import aiosqlite
 
 from heaptui.model import AttemptRecord, Event, Finding, Kind, Snapshot
-from heaptui.store import retention, rows
-from heaptui.store.history import History
+from heaptui.store import profiles, retention, rows
+from heaptui.store.history import History, Peak
 from heaptui.store.opening import close_database, connect, open_database
 from heaptui.store.records import Batch, Rollup, StoredTask
 from heaptui.store.rows import PUT_META, statements_of
@@ -115,14 +115,23 @@ class Store:
         """The latest `limit`, oldest first."""
         return await self._history.events(task_id, limit)
 
+    async def recent_events(self, limit: int, since_seq: int = 0) -> list[Event]:
+        """The latest `limit` of all tasks and of the machine, behind that number, oldest first."""
+        return await self._history.recent_events(limit, since_seq)
+
     async def history(self, limit: int, match: str = "") -> list[AttemptRecord]:
         """Ended attempts, the latest end first, whose name, task id or verdict holds `match`."""
         return await self._history.history(limit, match)
 
-    async def peaks(self, kind: Kind, name: str, n: int = 20) -> list[int]:
-        """Peak bytes of the last `n` ended attempts of this kind and name (copies `name/1`,
-        `name/2` count as one name), the latest first."""
+    async def peaks(self, kind: Kind, name: str, n: int = 20) -> list[Peak]:
+        """Peak bytes and verdicts of the last `n` ended attempts of this kind and name (copies
+        `name/1`, `name/2` count as one name), the latest first."""
         return await self._history.peaks(kind, name, n)
+
+    async def profiles(self, ends: int) -> list[profiles.Profile]:
+        """How the attempts of each kind and name (copies count as one) ended: those with the latest
+        ends first, with at most `ends` of each."""
+        return await profiles.profiles(self._history, self.path, ends)
 
     async def rollups(self, task_id: str, since: float) -> list[Rollup]:
         """The minutes of all attempts from the one that holds the instant `since`, in order."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import NamedTuple
 
 import msgspec
 
 from heaptui import protocol, units
 from heaptui.engine.base import Working
 from heaptui.errors import HeaptuiError, NoSuchTask, Refused
-from heaptui.heap.wire import Collected
 from heaptui.model import Collection, ProcessHeap
 from heaptui.supervisor.activities import Work
 from heaptui.supervisor.lasting import seen_through
 from heaptui.supervisor.loop import Supervisor
 from heaptui.supervisor.operations import of_attempts, resolve_all
 from heaptui.supervisor.task import Task
+from heaptui.wire import Collected
 
 WITHIN_S = 300.0
 """A native call may take its time; the activity can be ended earlier."""
@@ -38,6 +39,18 @@ _NATIVE = "waits for a native call to return"
 _LONG_WAIT_S = 1.0
 
 
+class Telling(NamedTuple):
+    """How a collection stands in the history: the event's kind, what is said in place of the task's
+    name, and what follows when nothing came back."""
+
+    kind: str = "gc"
+    who: str = ""
+    advice: str = ""
+
+
+BY_ITSELF = Telling()
+
+
 async def collect(supervisor: Supervisor, request: protocol.Collect) -> list[Collection]:
     """In every heap of these tasks, or in that of `pid` alone; one for each process asked, and one
     with the reason for each task that has none.
@@ -57,17 +70,19 @@ async def collect(supervisor: Supervisor, request: protocol.Collect) -> list[Col
             refused.append((task, why))
     if not chosen:
         raise refused[0][1]
-    done = await seen_through(_collect_all(supervisor, chosen, ADVICE))
+    done = await seen_through(_collect_all(supervisor, chosen, Telling(advice=ADVICE)))
     return [*done, *(_impossible(task, why) for task, why in refused)]
 
 
-async def collect_in(supervisor: Supervisor, task: Task, pid: int | None) -> list[Collection]:
+async def collect_in(
+    supervisor: Supervisor, task: Task, pid: int | None, telling: Telling = BY_ITSELF
+) -> list[Collection]:
     """In every heap of this task, or in that of `pid` alone, for what heaptui does by itself.
 
     Raises:
         Refused: it has no heap that can be collected; the reason is in it.
     """
-    return await seen_through(_collect_all(supervisor, [(task, collectable(task, pid))], ""))
+    return await seen_through(_collect_all(supervisor, [(task, collectable(task, pid))], telling))
 
 
 def collectable(task: Task, pid: int | None) -> list[ProcessHeap]:
@@ -109,11 +124,11 @@ def heaps_of(task: Task, pid: int | None) -> list[ProcessHeap]:
 
 
 async def _collect_all(
-    supervisor: Supervisor, chosen: list[tuple[Task, list[ProcessHeap]]], advice: str
+    supervisor: Supervisor, chosen: list[tuple[Task, list[ProcessHeap]]], telling: Telling
 ) -> list[Collection]:
     async with asyncio.TaskGroup() as group:
         doing = [
-            group.create_task(_collect(supervisor, task, heap, advice, alone=len(heaps) == 1))
+            group.create_task(_collect(supervisor, task, heap, telling, alone=len(heaps) == 1))
             for task, heaps in chosen
             for heap in heaps
         ]
@@ -124,9 +139,10 @@ async def _collect_all(
 
 
 async def _collect(
-    supervisor: Supervisor, task: Task, heap: ProcessHeap, advice: str, *, alone: bool
+    supervisor: Supervisor, task: Task, heap: ProcessHeap, telling: Telling, *, alone: bool
 ) -> Collection:
-    who = task.name if alone else f"{task.name} ({heap.pid})"
+    meant = telling.who or task.name
+    who = meant if alone else f"{meant} ({heap.pid})"
     loop = asyncio.get_running_loop()
     attempt, began = task.attempts, loop.time()
     given_up, news = asyncio.Event(), asyncio.Event()
@@ -144,9 +160,9 @@ async def _collect(
             except TimeoutError:
                 return _failed(task, attempt, heap, f"{who}: {_unanswered(work, given_up)}")
     took_s = loop.time() - began
-    text = sentence(who, collected, took_s, advice)
+    text = sentence(who, collected, took_s, telling.advice)
     if task.attempts == attempt and task.state.live:
-        supervisor.ledger.note(task, "gc", text)
+        supervisor.ledger.note(task, telling.kind, text)
         supervisor.settle_soon()
     return Collection(
         task_id=task.id,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from heaptui.memory.own import own_rss, rss_of
-from heaptui.model import CapMeans, Host, HostSample, State
+from heaptui.model import ENDED_BADLY, CapMeans, Host, HostSample
+from heaptui.supervisor.admission import Admission
 from heaptui.supervisor.dispatching import Dispatch
 from heaptui.supervisor.task import Task
 
@@ -18,16 +19,20 @@ def header(
     means: CapMeans,
     keeper_pid: int | None,
     trouble: str | None,
+    admission: Admission,
+    policy: str,
 ) -> Host:
     """As they are now."""
-    running = waiting = failed = caps = 0
+    running = waiting = failed = caps = expected = 0
     for task in tasks:
         if task.state.live:
             running += 1
             caps += task.cap_in_force or 0
+            memory = task.sample.memory_bytes if task.sample is not None else 0
+            expected += max(task.expected_bytes or 0, memory)
         elif not task.state.ended:
             waiting += 1
-        elif task.state in (State.FAILED, State.LOST):
+        elif task.state in ENDED_BADLY:
             failed += 1
     return Host(
         sample=sample,
@@ -41,4 +46,8 @@ def header(
         concurrency=dispatch.concurrency,
         means=means,
         store_trouble=trouble,
+        expected_bytes=expected,
+        budget_bytes=admission.config.budget_bytes,
+        held=admission.held,
+        policy=policy,
     )

@@ -63,6 +63,9 @@ async def prepared(
         rlimited=means not in _FORCED,
         preload=await around.preload() if spec.preload else None,
         socket=str(around.state.socket("worker")),
+        checkpoint=str(around.state.checkpoint(task_id)),
+        result=str(around.state.result(task_id)),
+        reports=str(around.state.reports(task_id, attempt)),
         own_presets=around.own_presets,
     )
 
@@ -70,7 +73,7 @@ async def prepared(
 async def launch_spec(
     around: Surroundings, task: Task, means: CapMeans, environment: dict[str, str]
 ) -> tuple[LaunchSpec, Launch]:
-    """The attempt that was just begun, ready for the engine; its directory is made.
+    """The attempt that was just begun, ready for the engine; its directories are made.
 
     Raises:
         StorageTrouble: its directory cannot be made now.
@@ -79,6 +82,7 @@ async def launch_spec(
     state = around.state
     try:
         private(state.task(task.id))
+        private(state.reports(task.id, task.attempts))
     except OSError as error:
         raise StorageTrouble(
             f"The directory of a task's output cannot be made: {error.strerror or error}.",
@@ -103,6 +107,9 @@ async def launch_spec(
         output_bytes=task.spec.limits.output_bytes,
         cap_bytes=task.cap_bytes,
         data_floor_bytes=launch.data_floor_bytes,
+        checkpoint=str(state.checkpoint(task.id)),
+        result=str(state.result(task.id)),
+        reports=str(state.reports(task.id, task.attempts)),
     )
     return spec, launch
 

@@ -17,10 +17,12 @@ from msgspec.structs import replace
 
 from heaptui.engine.base import Exited, Started
 from heaptui.errors import HeaptuiError
-from heaptui.model import AttemptRecord, Event, Limits, State, TaskSpec, Verdict
-from heaptui.store.records import Batch, Rollup
-from heaptui.supervisor.machine import Trigger, after_end, step
+from heaptui.model import ENDED_BADLY, AttemptRecord, Event, Limits, State, TaskSpec, Verdict, Work
+from heaptui.store.records import Batch, Recovery, Rollup
+from heaptui.supervisor.machine import Trigger, step
 from heaptui.supervisor.metrics import Gauge
+from heaptui.supervisor.policy.ladder import Decision
+from heaptui.supervisor.policy.larger import raised
 from heaptui.supervisor.queue import Queue
 from heaptui.supervisor.task import Task
 
@@ -116,14 +118,23 @@ class Ledger:
 
     def note(self, task: Task, kind: str, text: str) -> None:
         """One line for the task's history."""
+        self.tell(kind, text, task)
+
+    def tell(self, kind: str, text: str, task: Task | None = None, at: float | None = None) -> None:
+        """One line of history: of a task, or of the machine; now, or at the instant `at`."""
         event = Event(
-            at=self._clock(), task_id=task.id, attempt=task.attempts, kind=kind, text=text
+            at=self._clock() if at is None else at,
+            task_id=task.id if task is not None else "",
+            attempt=task.attempts if task is not None else 0,
+            kind=kind,
+            text=text,
         )
         self._events.append(event)
         self._watchers.happened(event)
 
     def admit(self, task: Task) -> None:
         task.begin_attempt()
+        task.admitted_at = self._clock()
         self._move(task, Trigger.ADMIT)
         self._watchers.changed(task.id)
 
@@ -165,25 +176,46 @@ class Ledger:
             task.stop_why, task.stop_by = why, stop_by
         self._touch(task)
 
-    def end(self, task: Task, at: float, verdict: Verdict, exited: Exited | None) -> Trigger:
-        """The attempt is over; says what that means for the task."""
-        stopping = task.stop_why is not None
+    def worked(self, task: Task, work: Work) -> None:
+        """What its worker told of its work; a checkpoint and a result are stored."""
+        known = (task.checkpoint_at, task.result_bytes)
+        task.worked(work)
+        if (task.checkpoint_at, task.result_bytes) != known:
+            self._dirty.add(task.id)
+        self._watchers.changed(task.id)
+
+    def recycling(self, task: Task) -> None:
+        """It has what it needs to go on from, and is asked to end."""
+        self._move(task, Trigger.RECYCLE)
+        task.stop_why = "recycle"
+        self._touch(task)
+
+    def end(
+        self, task: Task, at: float, verdict: Verdict, exited: Exited | None, decision: Decision
+    ) -> None:
+        """The attempt is over, and this is what it means for the task; one that shall run again at
+        once is offered for dispatch when that is stored, see `enqueue`."""
         task.end_attempt(at, verdict, exited)
-        trigger = after_end(
-            verdict.kind, stopping=stopping, tries_left=task.spec.retries - task.failures
-        )
-        if trigger is Trigger.TRY_AGAIN:
-            task.failures += 1
-        self._move(task, trigger)
-        status = task.state if task.state.ended else State.FAILED
+        task.recovery = decision.recovery
+        task.failures += decision.used_retry
+        self._move(task, decision.trigger)
+        recycled = decision.trigger is Trigger.RECYCLED
+        failed = State.STOPPED if recycled else State.FAILED
+        status = task.state if task.state.ended else failed
         self._dirty_attempts[task.id, task.attempts] = task.attempt_record(status)
         self.note(task, verdict.kind.value, verdict.text)
+        if decision.text and decision.text != verdict.text:
+            self.note(task, decision.trigger.value, decision.text)
+        if task.state is State.QUARANTINED and decision.reason is not None:
+            task.reason = decision.reason
+        if (limits := decision.limits) is not None and (limits.cap_bytes or limits.heap_bytes):
+            self.relimit(task, raised(task.spec.limits, limits))
+            task.cap_source = "grown"
         if task.state.ended:
             self._retire(task)
         else:
-            task.gauge = None
+            task.gauge = task.stop_why = None
         self._touch(task)
-        return trigger
 
     def peaked(self, task: Task) -> None:
         """Has its peak stored when it is worth it: a killed supervisor takes the rest along."""
@@ -221,7 +253,7 @@ class Ledger:
             self._count(task.state, +1)
         task.ended_at = task.started_at = task.exit_code = task.signal = None
         task.verdict = task.reason = task.stop_why = task.pid = None
-        task.failures, task.order = 0, order
+        task.failures, task.order, task.recovery = 0, order, Recovery()
         self.note(task, "queued", "queued again by the operator")
         self._touch(task)
         return task
@@ -311,7 +343,7 @@ class Ledger:
 
     def _shelf(self, task: Task) -> deque[str]:
         """Bad ends have a shelf of their own: a burst of good ones does not push them out."""
-        badly = task.state in (State.FAILED, State.LOST)
+        badly = task.state in ENDED_BADLY
         return self._ended_badly if badly else self._ended
 
     def _unshelve(self, task_id: str) -> None:

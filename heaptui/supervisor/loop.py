@@ -8,11 +8,14 @@ housekeeping. Time-outs and back-offs are timers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from heaptui import __version__
 from heaptui.config import Config
@@ -29,20 +32,22 @@ from heaptui.engine.base import (
     Started,
     Working,
 )
-from heaptui.errors import HeaptuiError, StorageTrouble
+from heaptui.errors import HeaptuiError, StorageTrouble, UsageError
 from heaptui.model import CapMeans, Finding, Host, HostSample, State, Verdict
 from heaptui.paths import StateDir
 from heaptui.store.records import Rollup
 from heaptui.store.store import Store
 from heaptui.supervisor import verdicts
 from heaptui.supervisor.activities import Activities
-from heaptui.supervisor.alerts import alerts
-from heaptui.supervisor.backoff import delay
+from heaptui.supervisor.admission import Admission
+from heaptui.supervisor.alarms import Alarms
 from heaptui.supervisor.caps import Caps
+from heaptui.supervisor.counts import Counts
 from heaptui.supervisor.dispatching import AGAIN_S, Dispatch, Dispatcher
+from heaptui.supervisor.draining import drain
+from heaptui.supervisor.ends import end_of
 from heaptui.supervisor.environments import Environments
 from heaptui.supervisor.header import header
-from heaptui.supervisor.last_words import last_words
 from heaptui.supervisor.launching import Surroundings, remove_files
 from heaptui.supervisor.ledger import Ledger
 from heaptui.supervisor.looking_at_self import OwnFigures, sampling
@@ -50,7 +55,7 @@ from heaptui.supervisor.machine import Trigger, may
 from heaptui.supervisor.metrics import Gauge
 from heaptui.supervisor.phases import Phases
 from heaptui.supervisor.pictures import Gallery, visibly_moved
-from heaptui.supervisor.queue import wait_reason
+from heaptui.supervisor.policy.ladder import decide
 from heaptui.supervisor.recovery import Action, Step, reconcile
 from heaptui.supervisor.rooms import Rooms
 from heaptui.supervisor.snapshots_begun import Notes
@@ -58,7 +63,13 @@ from heaptui.supervisor.task import Task, revived
 from heaptui.supervisor.timers import Timers
 
 RECENT_AT_START = 50
+POLICY = "policy"
+"""The key under which the store keeps the operator's choice: act or observe."""
+
 _HANG_WITHIN_S = 0.1
+_COMPUTES_PERCENT = 1.0
+"""Of a core; with less, and without a word printed, a task is silent."""
+
 _PEAKS_EVERY_S = 10
 """How much of a peak a killed supervisor can forget."""
 
@@ -107,6 +118,7 @@ class Supervisor:
         self.phases = Phases()
         self.rooms = Rooms()
         self.begun = Notes(store)
+        self.admission = Admission(config, store)
         self.caps = Caps(engine, self.ledger, self.begin, self.next_sample)
         self._dispatcher = Dispatcher(
             around=self.around,
@@ -114,12 +126,16 @@ class Supervisor:
             ledger=self.ledger,
             environments=self.environments,
             dispatch=self.dispatch,
+            admission=self.admission,
+            host=lambda: self.host,
             begin=self.begin,
             ended=lambda task, verdict: self._ended(task, clock(), verdict, None),
             troubled=self._troubled,
         )
         self._minute = int(clock()) // 60
         self.own = OwnFigures()
+        self.counts = Counts()
+        self.alarms = Alarms(config.alerts)
         self.hunts: dict[str, asyncio.Task[Finding]] = {}
         """Leak hunts under way, by task."""
         self.idle = asyncio.Event()
@@ -137,6 +153,9 @@ class Supervisor:
         chosen = await self.store.get_meta("concurrency")
         if chosen:
             self.dispatch.concurrency = int(chosen)
+        policy = await self.store.get_meta(POLICY)
+        if policy:
+            self.set_policy(policy)
         self.order = await self.store.highest_order()
         await self.begun.recall()
         self._dispatcher.means = self.engine.nodes()[0].means
@@ -146,6 +165,7 @@ class Supervisor:
             self.ledger.hold(revived(stored))
         for task in self.ledger.tasks.values():
             if task.state.live:
+                self._find_checkpoint(task)
                 task.gauge = Gauge()
                 for rollup in await self.store.rollups(task.id, self.clock() - _REMEMBERED_S):
                     if rollup.attempt == task.attempts:
@@ -156,6 +176,12 @@ class Supervisor:
         self.dispatch.wake.set()
         await self.tell_unended()
         self.settle_soon()
+
+    def _find_checkpoint(self, task: Task) -> None:
+        """The one that stands may be newer than what was stored of it."""
+        with contextlib.suppress(FileNotFoundError):
+            found = self.state.checkpoint(task.id).stat()
+            task.checkpoint_at, task.checkpoint_bytes = found.st_mtime, found.st_size
 
     async def _recover(self, action: Action) -> None:
         task = self.ledger.get(action.task_id)
@@ -174,8 +200,13 @@ class Supervisor:
             case Step.SUBMIT:
                 self._unlaunched.append(task)
             case Step.GO_ON_STOPPING:
-                left = (task.stop_by or 0) - self.clock()
-                await self.engine.cancel(task.id, max(0.0, left))
+                left = max(0.0, (task.stop_by or 0) - self.clock())
+                if task.stop_why == "drain":
+                    await drain(self.engine, task, left)
+                else:
+                    await self.engine.cancel(task.id, left)
+            case Step.GO_ON_DRAINING:
+                await drain(self.engine, task, self.config.policy.of(task.spec.kind).drain_s)
             case Step.LOST:
                 at = self.clock()
                 text = "lost: it was running, and nothing on this machine knows how it ended"
@@ -188,17 +219,23 @@ class Supervisor:
 
     async def run(self) -> None:
         """Until cancelled. An error in any part ends them all."""
-        # it asks of a supervisor what operators ask of it
+        # they ask of a supervisor what operators ask of it
+        from heaptui.supervisor import alerting
+        from heaptui.supervisor.policy import conversation, pressure
         from heaptui.supervisor.snapshot_shelf import take_over
 
         async with asyncio.TaskGroup() as group:
             self._group = group
             group.create_task(self._follow_engine(), name="engine events")
             group.create_task(self._dispatcher.run(self.settle_soon), name="dispatch")
+            group.create_task(self._dispatcher.follow(self.next_sample), name="admission")
             group.create_task(self._committing(), name="commits")
             group.create_task(self._housekeeping(), name="housekeeping")
             group.create_task(sampling(self), name="own memory")
             group.create_task(take_over(self), name="snapshots left behind")
+            group.create_task(conversation.hold(self), name="soft limits")
+            group.create_task(pressure.relieve(self), name="pressure")
+            group.create_task(alerting.follow(self), name="alerts")
             for task in self._unlaunched:
                 self._dispatcher.launch(task)
             self._unlaunched.clear()
@@ -214,6 +251,17 @@ class Supervisor:
         except RuntimeError:
             # the group is being left: whoever takes over does what is to be done
             work.close()
+
+    def set_policy(self, mode: str) -> None:
+        """Whether the memory policy acts, or only tells what it would do.
+
+        Raises:
+            UsageError: neither.
+        """
+        if mode not in ("act", "observe"):
+            raise UsageError(f"A policy of {mode[:40]!r} is not known.", "It is act or observe.")
+        policy = replace(self.config.policy, mode=mode)
+        self.config = replace(self.config, policy=policy)
 
     async def next_sample(self) -> None:
         """Returns when the engine has measured once more."""
@@ -256,11 +304,12 @@ class Supervisor:
             return
         match event:
             case Started():
+                if not event.adopted and task.admitted_at is not None:
+                    self.counts.begun(event.at - task.admitted_at)
                 self.ledger.started(task, event)
                 self._arm_timeout(task)
             case Exited():
-                words = last_words(self.state.output(task.id, task.attempts), event.signal)
-                verdict = verdicts.judge(event, task.stop_why, task.spec.limits.timeout_s, words)
+                verdict = verdicts.judge(event, task.stop_why, task.spec.limits.timeout_s)
                 if self.rooms.written(task.id):
                     verdict = verdicts.in_mid_snapshot(verdict)
                 self._ended(task, event.at, verdict, event)
@@ -281,8 +330,16 @@ class Supervisor:
         self._timers.disarm(task.id)
         attempt = task.attempts
         self._roll_up_task(task, self._minute)
-        if self.ledger.end(task, at, verdict, exited) is Trigger.TRY_AGAIN:
-            self._back_off(task, self.clock() + delay(self.config.retry, task.failures))
+        policy = self.config.policy.of(task.spec.kind)
+        decision = decide(end_of(task, at, verdict, exited, self.host, policy), self.config, policy)
+        self.ledger.end(task, at, verdict, exited, decision)
+        self.counts.ended(task.spec.kind, verdict.kind)
+        if decision.trigger is Trigger.RECYCLED:
+            self.counts.recycled()
+        if task.state is State.BACKOFF:
+            self._back_off(task, self.clock() + decision.delay_s)
+        elif task.state is State.QUEUED:
+            self.ledger.enqueue(task)
         self._to_acknowledge.append((task.id, attempt))
         self.dispatch.wake.set()
         self.settle_soon()
@@ -311,6 +368,8 @@ class Supervisor:
             task.measured(sample, event.at)
             written = event.output_bytes.get(task.id, task.output_bytes)
             grown, task.output_bytes = written != task.output_bytes, written
+            if grown or (sample.cpu_percent or 0) >= _COMPUTES_PERCENT:
+                task.active_at = event.at
             if task.gauge is not None and (not task.spark or int(event.at) % 5 == 0):
                 task.spark = task.gauge.spark()
             if visibly_moved(task) or grown:
@@ -333,6 +392,10 @@ class Supervisor:
             task = self.ledger.get(task_id)
             if task is not None and task.state.live:
                 task.looked_into(heaps)
+        for task_id, work in event.work.items():
+            task = self.ledger.get(task_id)
+            if task is not None and task.state.live:
+                self.ledger.worked(task, work)
         for task_id, why in event.heapless.items():
             task = self.ledger.get(task_id)
             if task is not None and task.state.live:
@@ -372,8 +435,10 @@ class Supervisor:
             means=self.means,
             keeper_pid=self.engine.keeper_pid(),
             trouble=trouble,
+            admission=self.admission,
+            policy=self.config.policy.mode,
         )
-        self.gallery.hang(host, alerts(tasks, self.host, trouble, self.clock()))
+        self.gallery.hang(host, self.alarms.look(tasks, self.host, trouble, self.clock()))
 
     def _troubled(self, trouble: StorageTrouble) -> None:
         self.ledger.trouble = trouble
@@ -472,9 +537,10 @@ class Supervisor:
     def _explain_waiting(self) -> None:
         if not self.gallery.watched:
             return
-        why = wait_reason(paused=self.dispatch.paused, concurrency=self.dispatch.concurrency)
+        head, why = self.admission.head, self._dispatcher.waiting_for()
+        first = head.task if head is not None else None
         for task in self.ledger.tasks.values():
-            if task.state is State.QUEUED and task.wait_reason != why:
+            if task.state is State.QUEUED and task.wait_reason != why and task is not first:
                 task.wait_reason = why
                 self.gallery.changed(task.id)
 

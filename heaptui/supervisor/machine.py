@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from heaptui.model import ENDED, LIVE, State, VerdictKind
+from heaptui.model import ENDED, LIVE, State
 
 
 class Trigger(StrEnum):
@@ -15,12 +15,15 @@ class Trigger(StrEnum):
 
     ADMIT = "admit"
     STARTED = "started"
+    RECYCLE = "recycle"
+    RECYCLED = "recycled"
     STOP = "stop"
     FINISHED = "finished"
     FAILED = "failed"
     STOPPED = "stopped"
     TRY_AGAIN = "try-again"
     LOST = "lost"
+    QUARANTINE = "quarantine"
     DUE = "due"
     RETRY = "retry"
 
@@ -43,6 +46,11 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (State.STARTING, Trigger.STARTED): State.RUNNING,
     (State.STARTING, Trigger.STOP): State.STOPPING,
     (State.RUNNING, Trigger.STOP): State.STOPPING,
+    (State.RUNNING, Trigger.RECYCLE): State.RECYCLING,
+    (State.RECYCLING, Trigger.RECYCLED): State.QUEUED,
+    (State.RECYCLING, Trigger.STOP): State.STOPPING,
+    # a supervisor that took over hears of the start once more
+    (State.RECYCLING, Trigger.STARTED): State.RECYCLING,
     # a stop may overtake the news of the start, and a kill may follow a stop
     (State.STOPPING, Trigger.STARTED): State.STOPPING,
     (State.STOPPING, Trigger.STOP): State.STOPPING,
@@ -50,9 +58,11 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     **{(live, Trigger.FAILED): State.FAILED for live in LIVE},
     **{(live, Trigger.STOPPED): State.STOPPED for live in LIVE},
     **{(live, Trigger.LOST): State.LOST for live in LIVE},
+    **{(live, Trigger.QUARANTINE): State.QUARANTINED for live in LIVE},
     # a task that is being stopped is never tried again
     (State.STARTING, Trigger.TRY_AGAIN): State.BACKOFF,
     (State.RUNNING, Trigger.TRY_AGAIN): State.BACKOFF,
+    (State.RECYCLING, Trigger.TRY_AGAIN): State.BACKOFF,
     **{(ended, Trigger.RETRY): State.QUEUED for ended in ENDED},
 }
 
@@ -72,19 +82,3 @@ def step(state: State, trigger: Trigger) -> State:
 def may(state: State, trigger: Trigger) -> bool:
     """Whether `trigger` can happen in `state`."""
     return (state, trigger) in TRANSITIONS
-
-
-def after_end(verdict: VerdictKind, *, stopping: bool, tries_left: int) -> Trigger:
-    """What an attempt's end means for its task.
-
-    A command that could not be launched fails the same way again, so it is never tried again.
-    """
-    if verdict is VerdictKind.FINISHED:
-        return Trigger.FINISHED
-    if verdict is VerdictKind.STOPPED:
-        return Trigger.STOPPED
-    if verdict is VerdictKind.LOST:
-        return Trigger.LOST
-    if verdict is VerdictKind.BAD_LAUNCH or stopping or tries_left <= 0:
-        return Trigger.FAILED
-    return Trigger.TRY_AGAIN

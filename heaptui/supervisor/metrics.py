@@ -18,6 +18,9 @@ _SPARK_STEP = FINE_SLOTS // SPARK_SLOTS
 _GROWTH_SPAN = 60
 _GROWTH_EDGE = 10
 _GROWTH_LEAST = 20
+_SET_BACK = 30
+"""Seconds by which a clock may lag and is waited for; one that was set back by more begins anew."""
+
 _NOISE_BYTES_PER_MIN = 1 << 20
 _HIGHER = 1.01
 
@@ -39,6 +42,8 @@ class Gauge:
     def add(self, at: float, memory_bytes: int) -> None:
         """One reading. Seconds that were passed over stay gaps."""
         second = int(at)
+        if self.last is not None and second < self.last - _SET_BACK:
+            self._begin_anew()
         if self.last is not None and second < self.last:
             second = self.last
         kib = max(1, memory_bytes >> 10)
@@ -57,6 +62,11 @@ class Gauge:
         self.last = second
         self.latest = memory_bytes
         self.peak = max(self.peak, memory_bytes)
+
+    def _begin_anew(self) -> None:
+        for ring in (self._fine, self._low, self._high):
+            ring[:] = array("I", bytes(4 * len(ring)))
+        self.first = self.last = None
 
     def restore(self, minute: int, low: int, high: int) -> None:
         """A minute that an earlier supervisor saw; oldest first, before the first `add`."""

@@ -23,9 +23,11 @@ from heaptui.model import (
 )
 from heaptui.runtime import heap_limits, presets
 from heaptui.runtime.caps import share_of_host
+from heaptui.supervisor.draining import drain
 from heaptui.supervisor.lasting import seen_through
 from heaptui.supervisor.launching import prepared, remove_files
-from heaptui.supervisor.loop import Supervisor
+from heaptui.supervisor.limits import check_limits
+from heaptui.supervisor.loop import POLICY, Supervisor
 from heaptui.supervisor.machine import Trigger, may
 from heaptui.supervisor.metrics import Gauge
 from heaptui.supervisor.task import Task, revived
@@ -125,13 +127,15 @@ async def submit(supervisor: Supervisor, request: protocol.Submit) -> list[str]:
     for task_id, spec in new:
         key = _key(spec)
         if key not in checked:
+            cap = _cap(supervisor, spec)[0]
+            check_limits(spec, cap, supervisor.engine.nodes()[0].mem_total_bytes)
             await prepared(
                 supervisor.around,
                 spec,
                 task_id=task_id,
                 attempt=1,
                 environment=request.environment,
-                cap_bytes=_cap(supervisor, spec)[0],
+                cap_bytes=cap,
                 means=supervisor.means,
             )
             checked.add(key)
@@ -260,9 +264,20 @@ async def series(supervisor: Supervisor, text: str, span_s: float) -> Series:
 
 async def stop(supervisor: Supervisor, request: protocol.Stop) -> list[Row]:
     """Stops each; one that ended meanwhile is left as it is, one whose attempt changed is refused
-    before anything is touched."""
+    before anything is touched. Of those that drain, one that does not run yet is simply stopped."""
     found = await resolve_all(supervisor, request.tasks)
     of_attempts(found, request.attempts, "then stop what you see")
+    if request.drain and not request.now:
+        draining = [task for task in found if task.state in (State.RUNNING, State.RECYCLING)]
+        others = {
+            task: task.spec.limits.grace_s
+            for task in found
+            if task.state not in (State.RUNNING, State.RECYCLING, State.STOPPING)
+            and may(task.state, Trigger.STOP)
+        }
+        await seen_through(_drain(supervisor, draining, request.grace_s))
+        await seen_through(supervisor.stop(others, "stop"))
+        return [task.row() for task in found]
     chosen: dict[Task, float] = {}
     for task in found:
         if not may(task.state, Trigger.STOP):
@@ -271,6 +286,25 @@ async def stop(supervisor: Supervisor, request: protocol.Stop) -> list[Row]:
         chosen[task] = 0.0 if request.now else max(0.0, grace)
     await seen_through(supervisor.stop(chosen, "kill" if request.now else "stop"))
     return [task.row() for task in found]
+
+
+async def _drain(supervisor: Supervisor, chosen: Sequence[Task], grace_s: float | None) -> None:
+    """Asks each to finish what it has in hand and end for good."""
+    asked: list[tuple[Task, float]] = []
+    for task in chosen:
+        grace = supervisor.config.policy.of(task.spec.kind).drain_s if grace_s is None else grace_s
+        asked.append((task, max(0.0, grace)))
+        supervisor.ledger.stop(task, "drain", supervisor.clock() + grace)
+        task.doing = "drains"
+        text = f"drain: finishes what it has in hand; TERM to its tree in {grace:.0f} s"
+        supervisor.ledger.note(task, "stop", text)
+    try:
+        # the intention first, so that it outlives us; a full disk keeps nobody from stopping
+        await supervisor.ledger.commit()
+    except StorageTrouble as trouble:
+        supervisor.ledger.trouble = trouble
+    await asyncio.gather(*(drain(supervisor.engine, task, grace) for task, grace in asked))
+    supervisor.settle_soon()
 
 
 def of_attempts(found: Sequence[Task], attempts: Sequence[int] | None, then: str) -> None:
@@ -348,10 +382,13 @@ async def dispatch(supervisor: Supervisor, request: protocol.Dispatch) -> Host:
             raise UsageError(f"{request.concurrency} places.", "Choose 1 to 100000.")
         supervisor.dispatch.concurrency = request.concurrency
         await supervisor.store.set_meta("concurrency", str(request.concurrency))
+    if request.policy is not None:
+        supervisor.set_policy(request.policy)
+        await supervisor.store.set_meta(POLICY, request.policy)
     if request.paused is not None:
         supervisor.dispatch.paused = request.paused
         await supervisor.store.set_meta("paused", "1" if request.paused else None)
-    if request.concurrency is not None or request.paused is not None:
+    if request != protocol.Dispatch():
         supervisor.header_changed()
         supervisor.dispatch.wake.set()
     return supervisor.gallery.host

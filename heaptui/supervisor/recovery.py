@@ -29,6 +29,8 @@ class Step(StrEnum):
     """It was admitted and never started: start the same attempt."""
     GO_ON_STOPPING = "go-on-stopping"
     """It was being stopped: see that through."""
+    GO_ON_DRAINING = "go-on-draining"
+    """It was being recycled: ask it once more."""
     FOLLOW = "follow"
     """It runs, or its end is on its way: nothing to do but listen."""
     LOST = "lost"
@@ -79,6 +81,8 @@ def _action(task: Task, known: Known | None) -> Action:
             step = Step.SUBMIT
         case State.STOPPING if known is not None and current and known.live:
             step = Step.GO_ON_STOPPING
+        case State.RECYCLING if known is not None and current and known.live:
+            step = Step.GO_ON_DRAINING
         case _ if current:
             step = Step.FOLLOW
         case _:

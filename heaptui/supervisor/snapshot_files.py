@@ -16,7 +16,7 @@ from heaptui.paths import StateDir, private
 from heaptui.supervisor.estimates import format_of
 
 PART = ".part"
-"""What a worker appends while it writes (heap/wire.py)."""
+"""What a worker appends while it writes (wire.py)."""
 
 _SUFFIX = {"v8": ".heapsnapshot", "python": ".pyheap"}
 _LOOKED_AT = 8192

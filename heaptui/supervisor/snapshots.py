@@ -18,7 +18,6 @@ import msgspec
 from heaptui import protocol, units
 from heaptui.engine.base import Working
 from heaptui.errors import HeaptuiError, NoSuchTask, Refused
-from heaptui.heap.wire import Written
 from heaptui.memory.identity import alive, identify
 from heaptui.model import CapMeans, HostSample, ProcessHeap, Snapshot, SnapshotPlan, State
 from heaptui.supervisor import snapshot_files as files
@@ -42,6 +41,7 @@ from heaptui.supervisor.rooms import Promise
 from heaptui.supervisor.snapshot_shelf import followed, keep
 from heaptui.supervisor.snapshots_begun import Begun
 from heaptui.supervisor.task import Task
+from heaptui.wire import Written
 
 RESERVE_SHARE = 0.05
 RESERVE_LEAST = 256 * units.MIB

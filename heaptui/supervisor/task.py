@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from msgspec import structs
@@ -20,8 +20,9 @@ from heaptui.model import (
     TaskSpec,
     Verdict,
     VerdictKind,
+    Work,
 )
-from heaptui.store.records import StoredTask
+from heaptui.store.records import Recovery, StoredTask
 from heaptui.supervisor.metrics import Gauge, climbs, seconds_to_cap
 
 _HELD_BY_KERNEL = (CapMeans.CGROUP1, CapMeans.CGROUP2)
@@ -70,6 +71,17 @@ class Task:
     heap_peak_bytes: int | None = None
     raised_cap: int | None = None
     highest_cap: int | None = None
+    recovery: Recovery = field(default_factory=Recovery)
+    checkpoint_at: float | None = None
+    checkpoint_bytes: int | None = None
+    result_bytes: int | None = None
+    work: Work | None = None
+    soft_bytes: int | None = None
+    expected_bytes: int | None = None
+    doing: str | None = None
+    handed: str | None = None
+    active_at: float | None = None
+    admitted_at: float | None = None
 
     @property
     def name(self) -> str:
@@ -130,6 +142,12 @@ class Task:
             "heaps": len(self.heaps),
             "heap_absent": None if largest else self.heap_absent,
             "wait_reason": self.wait_reason if not self.state.ended else None,
+            "done": self.work.done if self.work else None,
+            "total": self.work.total if self.work else None,
+            "progress": self.work.text if self.work else "",
+            "can": self.work.can if self.work and self.state.live else (),
+            "recycles": self.recovery.recycles,
+            "ooms": self.recovery.ooms,
         }
         measured = {name: getattr(sample, name) for name in _MEASURED} if sample else {}
         return Row(**(self._under(_SHOWN) | measured | derived))
@@ -145,7 +163,8 @@ class Task:
         self.verdict = self.reason = self.next_try_at = self.stop_by = self.stop_why = None
         self.wait_reason = self.pid = self.cap_means = self.sample = self.growth = None
         self.attempt_peak = self.heap_peak_bytes = self.heap_absent = None
-        self.raised_cap = self.highest_cap = None
+        self.raised_cap = self.highest_cap = self.work = self.doing = self.active_at = None
+        self.handed = None
         self.shown = ()
         self.evidence, self.spark, self.heaps, self.output_bytes = (), (), (), 0
         self.gauge = Gauge()
@@ -169,7 +188,18 @@ class Task:
             self.attempt_peak = min(self.attempt_peak, max(self.cap_bytes, self.highest_cap or 0))
         self.peak_bytes = max(self.peak_bytes or 0, self.attempt_peak or 0) or None
         self.stop_by = self.sample = self.growth = self.raised_cap = None
-        self.heaps, self.heap_absent = (), None
+        self.heaps, self.heap_absent, self.doing, self.handed = (), None, None, None
+        if exited is not None and exited.work is not None:
+            self.worked(exited.work)
+
+    def worked(self, work: Work) -> None:
+        """What its worker told of its work."""
+        self.work = work
+        if work.checkpoint_at is not None:
+            self.checkpoint_at = work.checkpoint_at
+            self.checkpoint_bytes = work.checkpoint_bytes
+        if work.result_bytes is not None:
+            self.result_bytes = work.result_bytes
 
     def measured(self, sample: TaskSample, at: float) -> None:
         gauge = self.gauge = self.gauge or Gauge()

@@ -3,11 +3,12 @@ as a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
+from heaptui.model import Row
 from heaptui.tui.asking import Asking
 from heaptui.tui.cells import safe
 
@@ -16,27 +17,35 @@ if TYPE_CHECKING:
 
 
 class Acting:
-    """Works on the board's marked tasks, else on the cursor's; `paint` shows what came of it."""
+    """Works on the board's marked tasks, else on the cursor's; `paint` shows what came of it,
+    `recycle` asks about what was to be stopped and had better be recycled."""
 
-    def __init__(self, app: HeaptuiApp, paint: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: HeaptuiApp,
+        paint: Callable[[], None],
+        recycle: Callable[[Sequence[Row]], None],
+    ) -> None:
         self._app = app
+        self._recycle = recycle
         self._board = app.board
         self._asking = Asking(app, app.board, paint)
-
-    async def _done(self, screen: Screen[str | None]) -> None:
-        """A dialog that acts by itself and gives the sentence that says so."""
-        said = await self._asking.asked(screen)
-        if said:
-            self._asking.done(said)
 
     def stop(self) -> None:
         targets = [row for row in self._board.targets() if not row.state.ended]
         if not targets:
             self._asking.tell("There is nothing to stop here: it has ended.")
             return
-        from heaptui.tui.screens.stop import StopScreen
+        self._asking.go(self._stop(targets))
 
-        self._asking.go(self._done(StopScreen(self._app.operator, targets)))
+    async def _stop(self, targets: Sequence[Row]) -> None:
+        from heaptui.tui.screens.stop import Instead, StopScreen
+
+        said = await self._asking.asked(StopScreen(self._app.operator, targets))
+        if said is Instead.RECYCLE:
+            self._recycle(targets)
+        elif said:
+            self._asking.done(said)
 
     def forget(self) -> None:
         targets = [row for row in self._board.targets() if row.state.ended]
@@ -45,7 +54,12 @@ class Acting:
             return
         from heaptui.tui.screens.forget import ForgetScreen
 
-        self._asking.go(self._done(ForgetScreen(self._app.operator, targets)))
+        self._asking.go(self._forget(ForgetScreen(self._app.operator, targets)))
+
+    async def _forget(self, screen: Screen[str | None]) -> None:
+        said = await self._asking.asked(screen)
+        if said:
+            self._asking.done(said)
 
     def retry(self) -> None:
         ids = [row.id for row in self._board.targets() if row.state.ended]

@@ -23,7 +23,8 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
 
-from heaptui.client import Operator
+from heaptui.client import Down, Operator
+from heaptui.config import PolicyConfig
 from heaptui.model import Row
 from heaptui.runtime.taskfile import NOTHING_SAID, Fallback
 from heaptui.tui import themes
@@ -34,7 +35,9 @@ from heaptui.tui.keymap import bindings, resolved
 from heaptui.tui.keys import Entry
 from heaptui.tui.leaving import AT_HOME, Leaving
 from heaptui.tui.remembered import Remembered
+from heaptui.tui.ringing import QUIET_S, Ring, Ringing, sequence
 
+_POLICY = PolicyConfig()
 _COLOURS = {None: 0, "standard": 16, "windows": 16, "256": 256, "truecolor": 1 << 24}
 
 
@@ -68,7 +71,8 @@ class HeaptuiApp(App[str], inherit_bindings=False):
     tells that the supervisor lives in this process, `clock` gives seconds since the epoch,
     `paint_every_s` is the least time between two paints that no key asked for, `own_themes`
     the operator's directory of themes, `fallback` what a task launched here gets that says nothing,
-    and `leaving` what quitting offers first.
+    `leaving` what quitting offers first, `policy` the memory policy that dialogs speak of, and
+    `bell` what rings when an alert begins: off, bell, or notify (OSC 9).
     """
 
     TITLE = "heaptui"
@@ -114,6 +118,8 @@ class HeaptuiApp(App[str], inherit_bindings=False):
         own_themes: Path | None = None,
         fallback: Fallback = NOTHING_SAID,
         leaving: Leaving = AT_HOME,
+        policy: PolicyConfig = _POLICY,
+        bell: Ring = "off",
     ) -> None:
         self.colourless = "NO_COLOR" in os.environ
         self._palettes, self._wrong = themes.load(own_themes, theme)
@@ -129,6 +135,9 @@ class HeaptuiApp(App[str], inherit_bindings=False):
         self.embedded = embedded
         self.fallback = fallback
         self.leaving = leaving
+        self.policy = policy
+        self._bell: Ring = bell
+        self._ringing = Ringing()
         self.clock = clock
         self.board = Board(order=remembered.order, reverse=remembered.reverse)
         self._paint_every_s = paint_every_s
@@ -178,6 +187,22 @@ class HeaptuiApp(App[str], inherit_bindings=False):
         async for update in self.operator.watch():
             self.board.apply(update, self.clock())
             self.paint_soon()
+            if not isinstance(update, Down):
+                self._ring()
+
+    def _ring(self) -> None:
+        """For what began; what begins in the quiet after a ring is heard when that is over."""
+        waited = self._ringing.waits
+        text = self._ringing.hear(self.board.every_alert, self.board.rows, self.clock())
+        if text is not None:
+            self._send(sequence(self._bell, self.glyphs.spelled(text)))
+        elif self._ringing.waits and not waited:
+            self.set_timer(QUIET_S, self._ring)
+
+    def _send(self, codes: str) -> None:
+        """Past the compositor, in order with what it writes."""
+        if codes and self._driver is not None:
+            self._driver.write(codes)
 
     def paint_soon(self) -> None:
         """Paints once for all that came in the meantime."""

@@ -50,6 +50,11 @@ class Asking:
         self._app.clear_notifications()
         self._app.notify(printable(text), severity=severity, markup=False)
 
+    def begun(self) -> None:
+        """What the marked tasks were marked for goes on by itself, and may take long."""
+        if self._board is not None:
+            self._board.clear_marks()
+
     def done(self, text: str, *, severity: Any = "information") -> None:
         """What the marked tasks were marked for is done."""
         if self._board is not None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from math import inf
 
 from heaptui.client import Down, Update
-from heaptui.model import Activity, Alert, Host, Row, State
+from heaptui.model import ENDED_BADLY, Activity, Alert, Host, Row, State
 from heaptui.protocol import Change, Picture
 from heaptui.tui import order as orders
-from heaptui.tui.danger import danger_key
+from heaptui.tui.danger import ASKS, danger, danger_key
 
 REORDER_S = 5.0
 """Seconds the order lasts at least."""
@@ -27,7 +27,7 @@ RECENT_MAX = 5
 BAD_MAX = 10
 """So many tasks that ended badly stay until they are seen."""
 
-_BAD = (State.FAILED, State.LOST)
+_BAD = ENDED_BADLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Sums:
     tasks: int
     memory_bytes: int | None
     growth_bytes_per_min: float | None
+    recycling: int = 0
+    quarantined: int = 0
 
 
 class Board:
@@ -182,17 +184,22 @@ class Board:
             return False
         if not self.filter:
             return True
-        text = " ".join((row.name, row.id, row.kind, row.state, *row.argv)).casefold()
+        verdict = row.verdict or ""
+        text = " ".join((row.name, row.id, row.kind, row.state, verdict, *row.argv)).casefold()
         return all(word in text for word in self.filter.casefold().split())
 
     def sums(self) -> Sums:
-        rows = [row for id in self.visible if not (row := self.rows[id]).state.ended]
+        shown = [self.rows[id] for id in self.visible]
+        states = [row.state for row in shown]
+        rows = [row for row in shown if not row.state.ended]
         memory = [row.memory_bytes for row in rows if row.memory_bytes is not None]
         growth = [row.growth_bytes_per_min for row in rows if row.growth_bytes_per_min is not None]
         return Sums(
             tasks=len(self.visible),
             memory_bytes=sum(memory) if memory else None,
             growth_bytes_per_min=sum(growth) if growth else None,
+            recycling=states.count(State.RECYCLING),
+            quarantined=states.count(State.QUARANTINED),
         )
 
     # --- cursor and marks --------------------------------------------------------------------
@@ -232,9 +239,14 @@ class Board:
         self._expected = None if self.go(id, now) else id
 
     def worst(self) -> Row | None:
-        """The task in the greatest danger, whatever the filter shows."""
-        unended = [row for row in self.rows.values() if not row.state.ended]
-        return min(unended, key=danger_key, default=None)
+        """The task in the greatest danger, whatever the filter shows; where none is in any, one
+        that waits for the operator."""
+        rows = self.rows.values()
+        worst = min((row for row in rows if not row.state.ended), key=danger_key, default=None)
+        if worst is not None and danger(worst):
+            return worst
+        asking = (row for row in rows if row.state in ASKS and row.id not in self._put_away)
+        return min(asking, key=danger_key, default=worst)
 
     def mark(self) -> None:
         """Marks the cursor's task, or takes its mark away."""
@@ -257,6 +269,13 @@ class Board:
     def alerts(self) -> tuple[Alert, ...]:
         """Those not marked as seen."""
         return tuple(alert for alert in self._alerts if alert.id not in self._seen)
+
+    @property
+    def every_alert(self) -> tuple[Alert, ...]:
+        return self._alerts
+
+    def is_seen(self, id: str) -> bool:
+        return id in self._seen
 
     def seen(self, ids: Iterable[str]) -> None:
         """Hides these alerts until the supervisor drops and raises them again."""

@@ -13,15 +13,6 @@ from rich.cells import cell_len
 from heaptui.output import printable
 from heaptui.tui.glyphs import UNICODE, Glyphs
 
-SOFT_SHARE = 0.8
-"""The soft limit's share of the cap."""
-
-
-def soft_limit(cap: int | None) -> int | None:
-    """Bytes where heaptui starts to act, None without a cap."""
-    return None if cap is None else int(cap * SOFT_SHARE)
-
-
 _SAFE_MAX = 4096
 """Characters of a text that are looked at: no line on any screen is longer."""
 

@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Sequence
 
 from heaptui.model import AttemptRecord, Detail, Row, VerdictKind
-from heaptui.tui.cells import SOFT_SHARE, left
+from heaptui.tui.cells import left
 from heaptui.tui.lines import Line, Role, field, flow, indented, one_line, sentence
 from heaptui.tui.widgets.dock.events import clock_time, evidence_of
 from heaptui.tui.widgets.dock.heap import heap_facts
+from heaptui.tui.words import cap_source_words
 from heaptui.units import UNKNOWN, duration, short_size, size
 
 _LABEL = 11
@@ -43,11 +44,11 @@ def _limits(row: Row) -> list[Line]:
     if row.cap_bytes is None:
         fields.append(field("cap", UNKNOWN))
     else:
-        source = "given" if row.cap_source == "given" else "a share of this host's memory"
         means = "" if row.cap_means is None else f" by {row.cap_means.value}"
         cap = field("cap", short_size(row.cap_bytes))
-        fields.append((*cap, (f"{means}, {source}", "dim")))
-        fields.append(field("soft at", short_size(row.cap_bytes * SOFT_SHARE)))
+        fields.append((*cap, (f"{means}, {cap_source_words(row)}", "dim")))
+    if row.soft_bytes is not None:
+        fields.append(field("soft at", size(row.soft_bytes)))
     if row.heap_limit_bytes is not None:
         fields.append(field("heap", size(row.heap_limit_bytes), "violet"))
     if row.preset:

@@ -23,10 +23,12 @@ class Glyphs:
     running: str = "●"
     waiting: str = "◌"
     draining: str = "◐"
+    recycling: str = "↻"
     done: str = "✓"
     failed: str = "✗"
     stopped: str = "⊘"
     lost: str = "?"
+    quarantined: str = "▲"
     alert: str = "▲"
     mark: str = "▌"
     soft: str = "┊"
@@ -58,11 +60,13 @@ _FIELD: dict[State, str] = {
     State.BACKOFF: "waiting",
     State.STARTING: "running",
     State.RUNNING: "running",
+    State.RECYCLING: "recycling",
     State.STOPPING: "draining",
     State.DONE: "done",
     State.FAILED: "failed",
     State.STOPPED: "stopped",
     State.LOST: "lost",
+    State.QUARANTINED: "quarantined",
 }
 
 UNICODE = Glyphs()
@@ -70,10 +74,12 @@ ASCII = Glyphs(
     running="*",
     waiting="o",
     draining="%",
+    recycling="@",
     done="+",
     failed="x",
     stopped="-",
     lost="?",
+    quarantined="^",
     alert="!",
     mark=">",
     soft="|",

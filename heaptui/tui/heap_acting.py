@@ -1,4 +1,4 @@
-"""What the keys do to heaps: collect, snapshot, hunt a leak, raise the limits."""
+"""What the keys do to heaps: collect, snapshot, hunt a leak, recycle, raise the limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from heaptui.tui.cells import safe
 from heaptui.tui.collecting import collected, cost_lines
 from heaptui.tui.heaps import collects_at_once, why_no_heap
 from heaptui.tui.kept import headline, took
+from heaptui.tui.keys import needs_recyclable
 from heaptui.tui.lines import sentence
+from heaptui.tui.recycling import recycled
+from heaptui.tui.surroundings import clock_of, drain_of
 from heaptui.tui.targets import called
 from heaptui.tui.widgets.activities import work_of
 from heaptui.tui.widgets.dialog import WIDTH, Choice
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from textual.app import App
 
     from heaptui.tui.screens.hunt import Hunted
+    from heaptui.tui.screens.recycle import Recycle
     from heaptui.tui.screens.take import Take
 
 
@@ -150,6 +154,45 @@ class HeapActing:
         self._asking.tell(
             f"{name}: the leak hunt is over: {headline(finding)}. 6 then enter shows it."
         )
+
+    # --- recycle -----------------------------------------------------------------------------
+    def recycle(self) -> None:
+        rows = list(self._targets())
+        able = [row for row in rows if needs_recyclable(row) is None]
+        if able:
+            self.recycle_these(able)
+            return
+        whom = f"{called(rows[0])}: " if rows else ""
+        why = needs_recyclable(rows[0] if rows else None)
+        self._asking.tell(f"{whom}nothing to recycle: {why}.", severity="warning")
+
+    def recycle_these(self, rows: Sequence[Row]) -> None:
+        """Asks first."""
+        self._asking.go(self._ask_recycle(rows))
+
+    async def _ask_recycle(self, rows: Sequence[Row]) -> None:
+        from heaptui.tui.screens.recycle import RecycleScreen
+
+        wanted = await self._asking.asked(RecycleScreen(rows, drain_of(self._app, rows)))
+        if wanted is None:
+            return
+        if wanted.collect:
+            await self._collect([row for row in wanted.rows if why_no_heap(row) is None])
+            return
+        # it takes as long as the worker drains: the rows show how far it is
+        self._asking.begun()
+        self._asking.go(self._recycle(wanted))
+
+    async def _recycle(self, wanted: Recycle) -> None:
+        clock = clock_of(self._app)
+        began, rows = clock(), wanted.rows
+        after = await self._operator.recycle(
+            [row.id for row in rows],
+            attempts=[row.attempts for row in rows],
+            insist=wanted.anew,
+        )
+        text, trouble = recycled(rows, after, clock() - began)
+        self._asking.tell(text, severity="warning" if trouble else "information")
 
     # --- limits, and long work ---------------------------------------------------------------
     def raise_limits(self) -> None:

@@ -11,7 +11,16 @@ from dataclasses import replace
 from textual.binding import Binding, BindingType
 
 from heaptui.tui.heaps import why_no_heap
-from heaptui.tui.keys import Entry, display, key_entry, needs_ended, needs_task, needs_unended
+from heaptui.tui.keys import (
+    Entry,
+    display,
+    key_entry,
+    needs_ended,
+    needs_recyclable,
+    needs_task,
+    needs_unended,
+)
+from heaptui.tui.measures.keys import MEASURES
 
 _READING = (
     ("summary", "classes and what they hold"),
@@ -135,6 +144,14 @@ BINDINGS: tuple[Entry, ...] = (
         rank=10,
     ),
     key_entry(
+        "task.recycle",
+        "r",
+        "recycle…",
+        "recycle: checkpoint, end, start again from it with a clean heap; asks first",
+        available=needs_recyclable,
+        rank=8,
+    ),
+    key_entry(
         "task.retry",
         "R",
         "retry",
@@ -172,6 +189,7 @@ BINDINGS: tuple[Entry, ...] = (
     key_entry("view.reverse", "O", "reverse", "reverse the order"),
     key_entry("view.history", "h", "history", "the attempts that ended"),
     key_entry("view.snapshots", "S", "snapshots", "the snapshots and findings of all tasks"),
+    key_entry("view.alerts", "A", "alerts", "every alert: what it means, and what acts on it"),
     key_entry("view.seen", "a", "seen", "this alert is seen; an ended task: put it away"),
     key_entry(
         "view.back", "escape", "back", "leave the filter, the marks, the dock; cancel long work"
@@ -217,6 +235,14 @@ BINDINGS: tuple[Entry, ...] = (
     ),
     key_entry(
         "detail.hunt", "L", "leak hunt…", "hunt a leak in it", "detail", available=why_no_heap
+    ),
+    key_entry(
+        "detail.recycle",
+        "r",
+        "recycle…",
+        "checkpoint, end, start again with a clean heap; asks first",
+        "detail",
+        available=needs_recyclable,
     ),
     key_entry(
         "detail.raise",
@@ -295,6 +321,7 @@ BINDINGS: tuple[Entry, ...] = (
         "finding",
         action="read('after')",
     ),
+    *MEASURES,
     # the supervisor and the app
     key_entry(
         "dispatch.pause",
@@ -302,6 +329,12 @@ BINDINGS: tuple[Entry, ...] = (
         "pause",
         "pause and resume dispatch: nothing new starts",
         action="dispatch",
+    ),
+    key_entry(
+        "app.measures",
+        "m",
+        "measures",
+        "what tasks needed so far: peaks, suggested caps, ends, waits",
     ),
     key_entry("app.detach", "d", "detach", "leave; the work goes on"),
     key_entry("app.quit", "q ctrl+c", "quit", "leave; asks when work is live", action="leave"),

@@ -5,10 +5,10 @@ The table of all of them is `keymap`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from heaptui.model import Row
+from heaptui.model import Row, State
 from heaptui.tui.heaps import collects_at_once
 
 Available = Callable[[Row | None], str | None]
@@ -35,7 +35,8 @@ class Entry:
 
     `where` is the place that takes the key: `app` (everywhere), `main` (table and dock), `table`,
     `dock`, `detail` (a task on the whole screen), `history`, `snapshots` (those of all tasks),
-    `finding` (a leak hunt's), `reading` (inside a snapshot) or `inspect` (foreign processes).
+    `finding` (a leak hunt's), `reading` (inside a snapshot), `inspect` (foreign processes) or
+    `measures`.
     `action` is the name of Textual's action. `rank` orders the footer, 0 is not shown there. A
     label that ends in an ellipsis asks before it acts.
     """
@@ -87,6 +88,28 @@ def needs_ended(row: Row | None) -> str | None:
     if row is None:
         return needs_task(row)
     return None if row.state.ended else "it has not ended"
+
+
+def first_keys(entries: Iterable[Entry]) -> dict[str, str]:
+    """The key of each action by its id, as an operator reads it."""
+    return {entry.id: display(entry.keys[0]) for entry in entries}
+
+
+def needs_recyclable(row: Row | None) -> str | None:
+    """A recycle goes on from what the worker says, so there has to be a worker that runs."""
+    if row is None:
+        return needs_task(row)
+    if row.state.ended:
+        return "it has ended"
+    match row.state:
+        case State.RUNNING:
+            return None
+        case State.RECYCLING:
+            return "it is being recycled already"
+        case State.STOPPING:
+            return "it is being stopped"
+        case _:
+            return "it does not run yet"
 
 
 def key_entry(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
+from heaptui.config.policy import parse_gc
 from heaptui.errors import HeaptuiError, UsageError
 from heaptui.model import Kind, TaskSpec
 from heaptui.runtime import presets
@@ -26,6 +28,9 @@ FIELDS = (
     "cap",
     "heap",
     "timeout",
+    "soft",
+    "gc",
+    "lost",
     "preset",
     "preload",
     "traced",
@@ -83,9 +88,14 @@ def read_form(values: Mapping[str, str], here: str, fallback: Fallback = NOTHING
     limits = msgspec.structs.replace(
         default,
         cap_bytes=_read(values, wrong, "cap", _size, default.cap_bytes),
+        soft_bytes=_read(values, wrong, "soft", _size, default.soft_bytes),
         heap_bytes=_read(values, wrong, "heap", _size, default.heap_bytes),
         timeout_s=_read(values, wrong, "timeout", _seconds, default.timeout_s),
     )
+    if limits.soft_bytes is not None and limits.soft_bytes >= (limits.cap_bytes or inf):
+        wrong["soft"] = "Write less than the cap: there is where heaptui begins to act."
+    retry_lost = _read(values, wrong, "lost", _retry_or_ask, False)
+    gc = _read(values, wrong, "gc", _gc, None)
     retries = _read(values, wrong, "retries", _whole(0, _RETRIES_MAX), fallback.retries)
     count = _read(values, wrong, "count", _whole(1, COUNT_MAX), 1)
     priority = _read(values, wrong, "priority", _whole(-_PRIORITY_MAX, _PRIORITY_MAX), 0)
@@ -106,6 +116,8 @@ def read_form(values: Mapping[str, str], here: str, fallback: Fallback = NOTHING
         preset=preset,
         preload=preload,
         tracemalloc=traced,
+        retry_lost=retry_lost,
+        gc=gc,
     )
     return Form(specs=repeated(spec, count))
 
@@ -164,6 +176,18 @@ def _yes_or_no(text: str) -> bool:
         if word.startswith(text.lower()):
             return answer
     raise UsageError(f"{text[:20]!r} is neither.", "Write yes or no.")
+
+
+def _retry_or_ask(text: str) -> bool:
+    for answer, word in ((True, "retry"), (False, "ask")):
+        if word.startswith(text.lower()):
+            return answer
+    raise UsageError(f"{text[:20]!r} is neither.", "Write retry or ask.")
+
+
+def _gc(text: str) -> str | None:
+    parse_gc(text)
+    return text
 
 
 def _size(text: str) -> int | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from heaptui.model import Row
 from heaptui.tui.danger import danger_key, memory_share
+from heaptui.tui.words import done_share
 
 Key = Callable[[Row], Any]
 
@@ -24,6 +25,7 @@ ORDERS: dict[str, tuple[Key, bool]] = {
     "to cap": (lambda row: row.to_cap_s, False),
     "cpu": (lambda row: row.cpu_percent, True),
     "age": (lambda row: row.started_at, False),
+    "progress": (done_share, True),
     "tries": (lambda row: row.attempts, True),
 }
 """By name: the key, and whether the largest comes first."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from textual.dom import DOMNode
 
+    from heaptui.config import PolicyConfig
+    from heaptui.model import Row
     from heaptui.tui.keys import Entry
 
 
@@ -19,6 +21,10 @@ class _Keyed(Protocol):
     entries: tuple[Entry, ...]
 
 
+class _Governed(Protocol):
+    policy: PolicyConfig
+
+
 def clock_of(node: DOMNode) -> Callable[[], float]:
     """The clock that the app around `node` goes by: seconds since the epoch."""
     return cast("_Timed", node.app).clock
@@ -27,3 +33,10 @@ def clock_of(node: DOMNode) -> Callable[[], float]:
 def entries_of(node: DOMNode) -> tuple[Entry, ...]:
     """The table of keys of the app around `node`, as the configuration has it."""
     return cast("_Keyed", node.app).entries
+
+
+def drain_of(node: DOMNode, rows: Iterable[Row]) -> float:
+    """Seconds that the memory policy gives these tasks to finish what they have in hand; 0 for
+    none of them."""
+    policy = cast("_Governed", node.app).policy
+    return max((policy.of(row.kind).drain_s for row in rows), default=0.0)

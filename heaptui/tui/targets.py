@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from heaptui.model import Detail, ProcessSample, Row
 from heaptui.tui.cells import cut
 from heaptui.tui.lines import Line, field, fitted, flow, one_line, sentence
+from heaptui.tui.words import loss_words
 from heaptui.units import duration, size
 
 LISTED = 8
@@ -44,18 +45,24 @@ def called(row: Row) -> str:
     return cut(one_line(row.name or row.id), 40)
 
 
-def one_target(row: Row, detail: Detail | None, width: int, now: float) -> list[Line]:
-    """Which task, which attempt, which process, and what ends with it."""
+def identity_of(row: Row) -> str:
+    """Which task, which attempt, which process."""
     identity = f"task {row.id}, attempt {row.attempts}" if row.attempts else f"task {row.id}"
     if row.pid is not None:
         identity += f", pid {row.pid}"
     if row.started_at is not None:
         identity += f", started {time.strftime('%H:%M:%S', time.localtime(row.started_at))}"
-    lines = sentence(identity, width)
+    return identity
+
+
+def one_target(row: Row, detail: Detail | None, width: int, now: float) -> list[Line]:
+    """Which task, which attempt, which process, and what ends with it."""
+    lines = sentence(identity_of(row), width)
     if not row.state.live:
         return lines + sentence("it waits: nothing runs, it leaves the queue", width)
     worked = "" if row.started_at is None else f"; {duration(now - row.started_at)} of work"
     lines += sentence(f"ends {_processes(row, detail)}{worked}", width)
+    lines += sentence(loss_words(row, now), width, "plain" if row.checkpoint_at else "dim")
     if row.memory_bytes is not None:
         lines.append(field("gives back", size(row.memory_bytes)))
     if row.retries:
@@ -98,6 +105,9 @@ def several_targets(rows: Sequence[Row], width: int, now: float) -> list[Line]:
     if memory:
         sums.append(field("memory", size(sum(memory))))
     waiting = sum(not row.state.live for row in rows)
+    kept = sum(row.checkpoint_at is not None for row in rows)
+    if kept:
+        sums.append(field("with a checkpoint", str(kept)))
     if waiting:
         sums.append(field("of them waiting", str(waiting)))
     return [*lines, *flow(sums, width)]

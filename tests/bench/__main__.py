@@ -1,6 +1,8 @@
 """Every bar with its figure, beside its yardstick in the same run.
 
-python -m tests.bench [NAME...]     dispatch sampling screen startup printing survival uptime
+python -m tests.bench [NAME...]     dispatch sampling screen startup printing survival uptime, and
+                                    the drills of the memory policy, a few runs of each
+python -m tests.bench --policy [NAME...] verdicts recycling admission, twenty runs of each drill
 python -m tests.bench --heap [NAME...]   preload peers leak snapshots
 python -m tests.bench --soak        what takes half an hour
 """
@@ -8,31 +10,45 @@ python -m tests.bench --soak        what takes half an hour
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-OF_HEAPS = ("preload", "peers", "leak", "snapshots")
+SUITES = {
+    "--heap": ("tests.bench.heap", ("preload", "peers", "leak", "snapshots")),
+    "--policy": ("tests.bench.policy", ("verdicts", "recycling", "admission")),
+}
 NAMES = ("dispatch", "startup", "printing", "survival", "sampling", "screen", "uptime")
+FEW = "3"
+"""Runs of each drill where all of them are only one part."""
 
 
 def main(arguments: list[str]) -> None:
     table = Table("what", "figure", "bar", show_lines=True)
     if arguments == ["--soak"]:
-        module = importlib.import_module("tests.bench.uptime")
-        rows = module.soak()
+        rows = importlib.import_module("tests.bench.uptime").soak()
+    elif arguments and arguments[0] in SUITES:
+        package, names = SUITES[arguments[0]]
+        rows = run(package, arguments[1:] or names)
     else:
-        of_heaps = arguments[:1] == ["--heap"]
-        names = arguments[1:] or OF_HEAPS if of_heaps else arguments or NAMES
-        package = "tests.bench.heap" if of_heaps else "tests.bench"
-        rows = []
-        for name in names:
-            print(f"… {name}", file=sys.stderr)
-            rows += importlib.import_module(f"{package}.{name}").run()
+        rows = run("tests.bench", arguments or NAMES)
+        if not arguments:
+            os.environ.setdefault("HEAPTUI_BENCH_RUNS", FEW)
+            rows += run(*SUITES["--policy"])
     for row in rows:
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 140, markup=False).print(table)
+
+
+def run(package: str, names: Sequence[str]) -> list[tuple[str, str, str]]:
+    rows: list[tuple[str, str, str]] = []
+    for name in names:
+        print(f"… {name}", file=sys.stderr)
+        rows += importlib.import_module(f"{package}.{name}").run()
+    return rows
 
 
 if __name__ == "__main__":

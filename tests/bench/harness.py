@@ -61,7 +61,7 @@ def median(values: Sequence[float]) -> float:
 
 
 def spec(
-    *argv: str, name: str = "bench", cap: int = 1 << 30, kind: Kind = Kind.COMMAND
+    *argv: str, name: str = "bench", cap: int = 48 << 20, kind: Kind = Kind.COMMAND
 ) -> TaskSpec:
     return TaskSpec(
         argv=argv, cwd="/", name=name, kind=kind, limits=Limits(cap_bytes=cap, grace_s=1)

@@ -107,11 +107,14 @@ def _workers() -> list[TaskSpec]:
             name=f"agent-{number}",
             argv=("python3", "-S", "-c", _CHANGES),
             cwd="/",
-            limits=Limits(cap_bytes=256 * MIB),
+            limits=Limits(cap_bytes=24 * MIB),
         )
         for number in range(WORKERS // 10)
     ]
-    still = [spec("sleep", "7200", name=f"idle-{n}") for n in range(WORKERS - len(changing))]
+    # together their caps fit into the machine: admission reckons with them
+    still = [
+        spec("sleep", "7200", name=f"idle-{n}", cap=8 * MIB) for n in range(WORKERS - len(changing))
+    ]
     return [*changing, *still]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from textual.app import App, ComposeResult
 
 from heaptui.client import Update
+from heaptui.config import PolicyConfig
 from heaptui.errors import HeaptuiError, NoSuchTask
 from heaptui.model import (
     AttemptRecord,
@@ -55,6 +56,7 @@ def a_row(**fields: Any) -> Row:
         "peak_bytes": int(1.97 * G),
         "cap_bytes": 2 * G,
         "cap_means": CapMeans.CGROUP2,
+        "soft_bytes": int(1.6 * G),
         "growth_bytes_per_min": 88.0 * M,
         "to_cap_s": 80.0,
         "cpu_percent": 42.0,
@@ -100,8 +102,8 @@ def a_detail(row: Row, **fields: Any) -> Detail:
                 (
                     (2060, "queued", "queued by run"),
                     (2050, "started", "started as pid 41822 with a cap of 2.0G by cgroup v2"),
-                    (620, "soft-limit", "soft limit: 1.71 of 2.0G"),
-                    (80, "soft-limit", "soft limit: 1.89 of 2.0G, grows 88M a minute"),
+                    (620, "soft", "soft limit: 1.71 of 2.0G"),
+                    (80, "soft", "soft limit: 1.89 of 2.0G, grows 88M a minute"),
                 )
             )
         ),
@@ -137,6 +139,7 @@ class DockOperator:
         self.hunt = self.heap.hunt
         self.findings = self.heap.findings
         self.raise_limits = self.heap.raise_limits
+        self.recycle = self.heap.recycle
 
     def count(self, name: str) -> int:
         return sum(call[0] == name for call in self.calls)
@@ -177,9 +180,11 @@ class DockOperator:
         *,
         attempts: Sequence[int] | None = None,
         now: bool = False,
+        drain: bool = False,
         grace_s: float | None = None,
     ) -> list[Row]:
-        self.calls.append(("stop", tuple(tasks), tuple(attempts or ()), now))
+        way = "drain" if drain else "kill" if now else "terminate"
+        self.calls.append(("stop", tuple(tasks), tuple(attempts or ()), way))
         if self.refusal is not None:
             raise self.refusal
         return [self.details[task].row for task in tasks]
@@ -270,6 +275,7 @@ class DockApp(App[object]):
         self.glyphs = glyphs
         self.clock = clock
         self.entries = BINDINGS
+        self.policy = PolicyConfig()
         self.operator = operator
         self._first = row
         for each in palettes.values():

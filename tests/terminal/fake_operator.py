@@ -23,7 +23,9 @@ from heaptui.model import (
     Host,
     HostSample,
     Kind,
+    Measures,
     ProcessSample,
+    Quantiles,
     Row,
     Series,
     State,
@@ -70,7 +72,10 @@ def row(name: str, /, **fields: object) -> Row:
         "cpu_percent": 1.0,
         "processes": 1,
     }
-    return Row(**(base | fields))  # type: ignore[arg-type]
+    given = base | fields
+    cap = given["cap_bytes"]
+    given.setdefault("soft_bytes", int(cap * 0.8) if isinstance(cap, int) else None)
+    return Row(**given)  # type: ignore[arg-type]
 
 
 def scene() -> list[Row]:
@@ -212,12 +217,14 @@ ALERTS = [
         level="red",
         text="reaches its 2.0G cap in 1m20 at +88M a minute",
         task_id="refact",
+        actions=("heap.collect", "heap.snapshot", "task.stop"),
     ),
     Alert(
         id="soon:docs-s",
         level="amber",
         text="reaches its 1.0G cap in 19m at +9M a minute",
         task_id="docs-s",
+        actions=("heap.collect", "heap.snapshot", "task.stop"),
     ),
 ]
 
@@ -271,6 +278,7 @@ class FakeOperator:
         self.findings = self.heap.findings
         self.cancel_activity = self.heap.cancel_activity
         self.raise_limits = self.heap.raise_limits
+        self.recycle = self.heap.recycle
         self.look_at_self = self.heap.look_at_self
 
     def send(self, update: Update) -> None:
@@ -300,7 +308,7 @@ class FakeOperator:
         row = self._row(task)
         lines = [
             (-600.0, "started", f"attempt 1 began: pid {row.pid}"),
-            (-130.0, "soft-limit", "beyond its soft limit: 1.62G of 2.0G"),
+            (-130.0, "soft", "beyond its soft limit: 1.62G of 2.0G"),
         ]
         return Detail(
             row=row,
@@ -372,9 +380,11 @@ class FakeOperator:
         *,
         attempts: Sequence[int] | None = None,
         now: bool = False,
+        drain: bool = False,
         grace_s: float | None = None,
     ) -> list[Row]:
-        self.calls.append(("stop", (tuple(tasks), attempts, now)))
+        way = "drain" if drain else "kill" if now else "terminate"
+        self.calls.append(("stop", (tuple(tasks), attempts, way)))
         return [msgspec.structs.replace(self._row(id), state=State.STOPPING) for id in tasks]
 
     async def retry(
@@ -390,6 +400,9 @@ class FakeOperator:
     async def dispatch(self, *, paused: bool | None = None, concurrency: int | None = None) -> Host:
         self.calls.append(("dispatch", paused))
         return host(paused=bool(paused))
+
+    async def measures(self, records: int = 200) -> Measures:
+        return Measures(at=NOW, since=NOW - 3600, profiles=(), verdicts={}, dispatch=Quantiles())
 
     async def settled(self, tasks: Sequence[str]) -> list[Row]:
         return [self._row(id) for id in tasks]

@@ -19,6 +19,7 @@ from heaptui.model import (
     SelfReport,
     Snapshot,
     SnapshotPlan,
+    State,
 )
 from heaptui.units import GIB, MIB, size
 
@@ -340,6 +341,25 @@ class HeapScript:
                 "Ask for less, or stop another task first.",
             )
         return [self._rows[id] for id in tasks]
+
+    async def recycle(
+        self,
+        tasks: Sequence[str],
+        *,
+        attempts: Sequence[int] | None = None,
+        insist: bool = False,
+    ) -> list[Row]:
+        self._acts("recycle", tuple(tasks), tuple(attempts or ()), insist)
+        return [
+            replace(
+                row,
+                state=State.QUEUED,
+                recycles=row.recycles + 1,
+                checkpoint_at=NOW if "checkpoint" in row.can else row.checkpoint_at,
+                memory_bytes=None,
+            )
+            for row in map(self._rows.__getitem__, tasks)
+        ]
 
     async def look_at_self(self) -> SelfReport:
         return SelfReport(at=NOW, since=NOW - 3600, pid=1, parts=())

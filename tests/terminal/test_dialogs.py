@@ -32,6 +32,7 @@ from tests.terminal.dock_operator import DockApp, DockOperator, a_detail, a_reco
 
 DEADLINE_S = 10.0
 OPEN = object()
+DRAINED = "refactor-auth: drains: finishes what is in hand; what is left after 30s is stopped"
 ASKED = "refactor-auth: TERM sent to 2 processes; what is left after 10s is killed"
 
 
@@ -106,24 +107,23 @@ async def test_the_dialog_names_its_target() -> None:
         text = painted(pilot)
         assert "Stop refactor-auth?" in text
         assert "task 7f3a2c, attempt 1, pid 41822, started 21:39:10" in text
-        assert "[ Cancel ]   t terminate, 10s grace    K kill now" in text
+        assert "[ Cancel ]   d drain, 30s to finish in    t terminate, 10s grace" in text
+        assert "no checkpoint is kept" in text and "recycle" not in text
 
 
 @pytest.mark.parametrize(
-    ("keys", "now", "says"),
+    ("keys", "way", "says"),
     [
-        (["t"], False, ASKED),
-        (["K"], True, "refactor-auth: killed 2 processes"),
-        (
-            ["tab", "enter"],
-            False,
-            ASKED,
-        ),
-        (["left", "enter"], True, "refactor-auth: killed 2 processes"),
+        (["d"], "drain", DRAINED),
+        (["t"], "terminate", ASKED),
+        (["K"], "kill", "refactor-auth: killed 2 processes"),
+        (["tab", "enter"], "drain", DRAINED),
+        (["tab", "tab", "enter"], "terminate", ASKED),
+        (["left", "enter"], "kill", "refactor-auth: killed 2 processes"),
     ],
 )
 async def test_what_was_chosen_is_done_to_the_attempt_that_was_shown(
-    keys: list[str], now: bool, says: str
+    keys: list[str], way: str, says: str
 ) -> None:
     row = a_row()
     operator = DockOperator(a_detail(row))
@@ -132,7 +132,7 @@ async def test_what_was_chosen_is_done_to_the_attempt_that_was_shown(
         await pilot.press(*keys)
         await until(pilot, lambda: answer.given is not OPEN)
         assert answer.given == says
-        assert stops(operator) == [("stop", ("7f3a2c",), (1,), now)]
+        assert stops(operator) == [("stop", ("7f3a2c",), (1,), way)]
 
 
 async def test_a_newer_attempt_is_never_hit() -> None:
@@ -172,7 +172,7 @@ async def test_of_several_targets_those_that_changed_are_left_out() -> None:
         assert stops(operator) == []
         await pilot.press("t")
         await until(pilot, lambda: answer.given is not OPEN)
-        assert stops(operator) == [("stop", ("id0", "id2"), (1, 1), False)]
+        assert stops(operator) == [("stop", ("id0", "id2"), (1, 1), "terminate")]
         says = "2 tasks: TERM sent to 4 processes; what is left after 10s is killed"
         assert answer.given == says
 

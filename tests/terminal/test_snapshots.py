@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from tests.terminal.fake_operator import FakeOperator, many, picture
 from tests.terminal.heap_scene import WRITING, an_activity
+from tests.terminal.policy_scene import policy_picture
 from tests.terminal.stage import make_app, text_on, until
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
@@ -62,6 +63,23 @@ def test_first_minute(snap_compare: Any, size: tuple[int, int]) -> None:
 
     app = make_app(FakeOperator(picture([])))
     assert snap_compare(app, terminal_size=size, run_before=empty)
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=_NAMED[:2])
+def test_what_the_policy_acts_on(snap_compare: Any, size: tuple[int, int]) -> None:
+    app = make_app(FakeOperator(policy_picture()))
+    assert snap_compare(app, terminal_size=size, run_before=_charted)
+
+
+@pytest.mark.parametrize("key", ["r", "A"])
+def test_recycling_and_alerts(snap_compare: Any, key: str) -> None:
+    async def opened(pilot: Any) -> None:
+        await _charted(pilot)
+        await pilot.press(key)
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 2)
+
+    app = make_app(FakeOperator(policy_picture()))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=opened)
 
 
 @pytest.mark.parametrize("theme", ["light", "ansi"])

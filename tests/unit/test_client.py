@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import msgspec
 import pytest
 
-from heaptui import client as under_test
 from heaptui import protocol
 from heaptui.client import Client, Down, sendable
+from heaptui.client import client as under_test
 from heaptui.errors import NoSuchTask, Refused, Unreachable, UsageError
 from heaptui.model import Host, TaskSpec
 from heaptui.paths import StateDir

@@ -21,7 +21,7 @@ def test_the_defaults_agree_with_the_model() -> None:
 
 def test_the_example_is_the_defaults_and_shows_every_key() -> None:
     assert config.parse(config.EXAMPLE, "example") == config.Config()
-    live = re.sub(r'^# ([\w."]+ = )', r"\1", config.EXAMPLE, flags=re.MULTILINE)
+    live = re.sub(r'^# ([\w."]+ = |\[)', r"\1", config.EXAMPLE, flags=re.MULTILINE)
     table = config.parse_toml(live, "example")
     shown = {(section, key) for section, keys in table.items() for key in keys}
     import msgspec
@@ -36,6 +36,11 @@ def test_the_example_is_the_defaults_and_shows_every_key() -> None:
     assert table["limits"].pop("cap")
     assert table["app"].pop("keys")
     assert table["heap"].pop("directory")
+    assert table["admission"].pop("budget")
+    assert table["alerts"].pop("hook")
+    assert table["metrics"].pop("port")
+    assert config.parse(live, "example").policy.of(model.Kind.NODE).gc.at_share == 0.7
+    assert table["policy"].pop("kinds")
     assert msgspec.convert(table, config.Config) == config.Config()
 
 
@@ -64,7 +69,7 @@ def test_concurrency_follows_the_cores(cores: int, slots: int) -> None:
     [
         ("[queue]\nconcurency = 3", "'concurency'", "Did you mean 'concurrency'"),
         ("[limit]\ncap = '2G'", "'limit'", "Did you mean 'limits'"),
-        ("zzz = 1", "'zzz'", "Known: app, heap, history"),
+        ("zzz = 1", "'zzz'", "Known: admission, alerts, app"),
         ("queue = 3", "queue is a section", "[queue]"),
         ("[queue]\nconcurrency = '3'", "queue.concurrency", "a whole number of tasks"),
         ("[queue]\nconcurrency = 0", "queue.concurrency", "1 or more"),

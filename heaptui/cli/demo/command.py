@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import click
+import msgspec
 
 from heaptui.cli.context import Context
 from heaptui.cli.starting import ensure_served
@@ -26,11 +27,13 @@ from heaptui.units import GIB, MIB
 _GONE_WITHIN_S, _LOOK_EVERY_S = 15.0, 0.02
 
 PROGRAMS = Path(__file__).with_name("programs")
+PACKAGES = Path(__file__).parents[3]
+"""Where this heaptui is imported from."""
 
 
 def workload(cwd: str) -> list[TaskSpec]:
-    """A growing Node heap, a steady one, a Python that breathes, a pipeline with children, a
-    burst of small tasks, and one that fails."""
+    """A growing Node heap, a steady one, a Python that breathes, one that leaks and is recycled, a
+    pipeline with children, a burst of small tasks, and one that fails."""
 
     def task(
         name: str, kind: Kind, *argv: str, cap: int, heap: int | None = None, priority: int = 0
@@ -60,6 +63,11 @@ def workload(cwd: str) -> list[TaskSpec]:
         task("bench-ingest", Kind.PYTHON, program("breathing.py"), cap=256 * MIB, priority=8),
         task(
             "nightly-report", Kind.COMMAND, "sh", program("pipeline.sh"), cap=GIB // 4, priority=8
+        ),
+        msgspec.structs.replace(
+            task("migrate-users", Kind.PYTHON, program("migrating.py"), cap=96 * MIB, priority=8),
+            # whichever Python runs it finds the worker's side of heaptui
+            env={"PYTHONPATH": str(PACKAGES)},
         ),
         task("e2e-login", Kind.PYTHON, program("failing.py"), cap=128 * MIB, priority=5),
         *(
@@ -117,7 +125,7 @@ async def _goes_on(state: StateDir) -> bool:
 async def _fill(state: StateDir) -> None:
     specs = workload(str(PROGRAMS))
     async with _client(state) as client:
-        await client.dispatch(concurrency=6)
+        await client.dispatch(concurrency=7)
         await client.submit(specs, dict(os.environ))
 
 

@@ -2,5 +2,5 @@
 
 `node.cjs` goes into Node.js by NODE_OPTIONS (`node_socket.cjs` is the worker thread that it
 starts), `python/` into Python by PYTHONPATH; both speak
-heaptui/heap/wire.py on the socket that $HEAPTUI_SOCKET names. `place` puts them where they stay.
+heaptui/wire.py on the socket that $HEAPTUI_SOCKET names. `place` puts them where they stay.
 """

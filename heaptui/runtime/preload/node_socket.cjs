@@ -1,6 +1,6 @@
 'use strict';
 // The worker thread of node.cjs: it owns the control socket and answers there, whatever the main
-// thread does. heaptui/heap/wire.py says what is spoken.
+// thread does. heaptui/wire.py says what is spoken.
 
 const fs = require('fs');
 const net = require('net');

@@ -28,8 +28,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heaptui.errors import StorageTrouble
-from heaptui.heap.wire import SOCKET_VARIABLE
 from heaptui.paths import private
+from heaptui.runtime.node_options import option_value, own_option
+from heaptui.wire import SOCKET_VARIABLE
 
 NODE_LEAST_MAJOR = 18
 """Older ones lack what the preload uses; loaded all the same it does nothing."""
@@ -39,11 +40,8 @@ _NODE_FILE = "node.cjs"
 _PYTHON_DIRECTORY = "python"
 _KEY_LENGTH = 16
 _PLACE = rf"/preload/[0-9a-f]{{{_KEY_LENGTH}}}"
-_OUR_OPTION = re.compile(
-    rf' *--require=(?:"(?:[^"\\]|\\.)*{_PLACE}/node\.cjs"|[^ "]*{_PLACE}/node\.cjs(?= |$))'
-)
+_OUR_OPTION = re.compile(own_option("require", rf"{_PLACE}/node\.cjs"))
 _OUR_DIRECTORY = re.compile(rf".*{_PLACE}/{_PYTHON_DIRECTORY}")
-_QUOTED_IN_OPTIONS = re.compile(r'[ "\\]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ def environment(
     options = _OUR_OPTION.sub("", env.get("NODE_OPTIONS", "")).strip()
     if node_version is None or _major(node_version) >= NODE_LEAST_MAJOR:
         # last: the operator's own preloads may be what makes the program's files readable
-        options = f"{options} --require={_option_value(preload.node)}".strip()
+        options = f"{options} --require={option_value(preload.node)}".strip()
     _set(result, "NODE_OPTIONS", options)
     paths = env.get("PYTHONPATH", "")
     others = [path for path in paths.split(os.pathsep) if not _OUR_DIRECTORY.fullmatch(path)]
@@ -133,12 +131,3 @@ def _put(path: Path, content: bytes) -> None:
 def _major(version: str) -> int:
     match = re.match(r"v?(\d+)\.", version)
     return int(match[1]) if match else 0
-
-
-def _option_value(path: Path) -> str:
-    """As Node reads NODE_OPTIONS: a space ends a word unless it is in double quotes, in which a
-    backslash takes the next character as it is."""
-    value = str(path)
-    if not _QUOTED_IN_OPTIONS.search(value):
-        return value
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -34,6 +34,7 @@ _HEADINGS = {
     "finding": "A finding",
     "reading": "Reading a snapshot",
     "inspect": "Other processes",
+    "measures": "Measures",
     "dispatch": "The queue",
     "app": "heaptui",
 }

@@ -34,15 +34,19 @@ _ROWS: tuple[tuple[str, ...], ...] = (
     ("command",),
     ("name", "kind"),
     ("cap", "heap", "timeout"),
+    ("soft", "gc", "lost"),
     ("preset", "preload", "traced"),
     ("retries", "count", "priority"),
     ("cwd",),
 )
-_LABELS = {"timeout": "time-out", "cwd": "in"}
+_LABELS = {"timeout": "time-out", "cwd": "in", "soft": "soft at", "lost": "if lost"}
 _BLANK = {
     "command": "a program and its arguments, as in a shell",
     "cap": "host's share",
     "heap": "by the cap",
+    "soft": "by policy",
+    "gc": "by policy",
+    "lost": "by policy",
     "preset": "none",
     "preload": "yes",
     "traced": "0 frames",
@@ -77,9 +81,12 @@ def _blank(fallback: Fallback) -> dict[str, str]:
 
 
 _EXPLAINED = {
-    "field-preset": "V8 limits by name: lean, standard, large-context, worker, production",
-    "field-preload": "lets heaptui see the heaps of Node and Python from inside: yes, no",
-    "field-traced": "tracemalloc: frames Python remembers of an allocation; costs CPU",
+    "soft": "from this size on heaptui collects, checkpoints and recycles it",
+    "gc": "garbage collection besides: off, every 5m, at 70% of the heap's limit",
+    "lost": "when nobody knows how it ended: retry, or ask",
+    "preset": "V8 limits by name: lean, standard, large-context, worker, production",
+    "preload": "lets heaptui see the heaps of Node and Python from inside: yes, no",
+    "traced": "tracemalloc: frames Python remembers of an allocation; costs CPU",
 }
 """What stands below those fields that do not say it themselves."""
 
@@ -181,8 +188,9 @@ class LaunchScreen(ModalScreen[list[str] | None]):
         if row == ("command",) and argv:
             return _below("runs " + shlex.join(argv), "dim")
         here = self.focused
-        if "preset" in row and here is not None and here.id in _EXPLAINED:
-            return _below(_EXPLAINED[here.id], "dim")
+        about = (here.id or "").removeprefix("field-") if here is not None else ""
+        if about in row and about in _EXPLAINED:
+            return _below(_EXPLAINED[about], "dim")
         return ()
 
     @on(events.DescendantFocus)

@@ -70,15 +70,15 @@ class MainScreen(Screen[None], inherit_bindings=False):
         super().__init__()
         self._app = app
         self._board = app.board
-        self._acting = Acting(app, self.paint)
         asking = Asking(app, app.board, self.paint)
         self._heap = HeapActing(app, app.operator, asking, app.board.targets)
+        self._acting = Acting(app, self.paint, self._heap.recycle_these)
         self._tall = False
         clock, glyphs = app.clock, app.glyphs
         self._too_small = OneLine(self._draw_too_small, id="too-small")
         self._header = OneLine(self._draw_header, id="header")
         self._alert = OneLine(self._draw_alert, id="alert")
-        self.table = WorkerTable(self._board, glyphs, clock, id="table")
+        self.table = WorkerTable(self._board, glyphs, clock, app.entries, id="table")
         self._welcome_lines = LinesView(classes="fits")
         self._summary = OneLine(self._draw_summary, id="summary")
         self._prompt = Input(id="prompt", compact=True, select_on_focus=False)
@@ -124,7 +124,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         board = self._board
         row = self._alerted()
         here = row is not None and row.id == board.cursor
-        return alert_line(board.alerts, row, width, self._app.glyphs, here=here)
+        return alert_line(board.alerts, row, width, self._app.glyphs, self._app.entries, here=here)
 
     def _alerted(self) -> Row | None:
         """The task of the alert that is shown."""
@@ -134,7 +134,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def _draw_summary(self, width: int) -> Line:
         typing = bool(self._prompt.display)
-        return summary_line(self._board, self.table.span, width, typing=typing)
+        return summary_line(self._board, self.table.span, width, self._app.glyphs, typing=typing)
 
     def _draw_footer(self, width: int) -> Line:
         if self._prompt.has_focus:
@@ -263,6 +263,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._app.remember()
         self.paint()
 
+    def action_alerts(self) -> None:
+        from heaptui.tui.screens.alerts import AlertsScreen
+
+        self.app.push_screen(AlertsScreen(self._app))
+
     def action_seen(self) -> None:
         alerts = self._board.alerts
         if alerts:
@@ -336,6 +341,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def action_hunt(self) -> None:
         self._heap.hunt()
 
+    def action_recycle(self) -> None:
+        self._heap.recycle()
+
     def action_raise_limits(self) -> None:
         self._heap.raise_limits()
 
@@ -348,6 +356,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         from heaptui.tui.screens.snapshots import SnapshotsScreen
 
         self.app.push_screen(SnapshotsScreen(self._app.operator))
+
+    def action_measures(self) -> None:
+        from heaptui.tui.measures.screen import MeasuresScreen
+
+        self.app.push_screen(MeasuresScreen(self._app.operator))
 
     def action_new(self) -> None:
         self._acting.launch()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from enum import Enum
 from typing import ClassVar
 
 from textual import on
@@ -14,19 +15,27 @@ from textual.screen import ModalScreen
 from heaptui.client import Operator
 from heaptui.errors import HeaptuiError, NoSuchTask
 from heaptui.model import Detail, Row
+from heaptui.tui.keys import needs_recyclable
 from heaptui.tui.lines import BLANK, Line, sentence
 from heaptui.tui.screens.confirm import CANCEL
-from heaptui.tui.surroundings import clock_of
+from heaptui.tui.surroundings import clock_of, drain_of
 from heaptui.tui.targets import Target, called, one_target, several_targets
 from heaptui.tui.widgets.dialog import WIDTH, Choice, Choices, Frame
 from heaptui.tui.widgets.lines_view import LinesView
+from heaptui.tui.words import keeps_checkpoints
 from heaptui.units import duration
 
 CLOSE = Choice("", "Close", "")
 
 
-class StopScreen(ModalScreen[str | None]):
-    """Gives the sentence that says what was done, None when nothing was.
+class Instead(Enum):
+    """What the operator would rather have."""
+
+    RECYCLE = "recycle"
+
+
+class StopScreen(ModalScreen[str | Instead | None]):
+    """Gives the sentence that says what was done, what is wanted instead, or None for nothing.
 
     `targets` are frozen as they are given. Before anything is ended each is looked at again, and
     the supervisor is told the attempts that were shown: a newer one is never hit. `now`: the
@@ -84,11 +93,17 @@ class StopScreen(ModalScreen[str | None]):
             return [CANCEL, Choice("t", what, "terminate")]
         graces = {row.grace_s for row in rows if row.state.live}
         grace = f"{duration(graces.pop())} grace" if len(graces) == 1 else "each with its grace"
-        mild, hard = (
+        live = [row for row in rows if row.state.live]
+        ways = [
+            Choice("d", f"drain, {duration(drain_of(self, live))} to finish in", "drain"),
             Choice("t", f"terminate, {grace}", "terminate"),
             Choice("K", "kill now", "kill"),
-        )
-        return [CANCEL, hard, mild] if self._kill_first else [CANCEL, mild, hard]
+        ]
+        if self._kill_first:
+            ways.reverse()
+        if all(needs_recyclable(row) is None and keeps_checkpoints(row) for row in rows):
+            ways.append(Choice("r", "recycle instead…", "recycle"))
+        return [CANCEL, *ways]
 
     async def _look(self) -> None:
         """The process tree, for the line that says what ends."""
@@ -124,10 +139,13 @@ class StopScreen(ModalScreen[str | None]):
         if not event.answer:
             self.dismiss(None)
             return
+        if event.answer == "recycle":
+            self.dismiss(Instead.RECYCLE)
+            return
         self._firing = True
-        self.run_worker(self._fire(kill=event.answer == "kill"))
+        self.run_worker(self._fire(event.answer))
 
-    async def _fire(self, *, kill: bool) -> None:
+    async def _fire(self, way: str) -> None:
         try:
             changes = await self._changes()
             if changes:
@@ -135,7 +153,10 @@ class StopScreen(ModalScreen[str | None]):
                 return
             rows = self._rows
             await self._operator.stop(
-                [row.id for row in rows], attempts=[row.attempts for row in rows], now=kill
+                [row.id for row in rows],
+                attempts=[row.attempts for row in rows],
+                now=way == "kill",
+                drain=way == "drain",
             )
         except HeaptuiError as error:
             self._said = sentence(error.what, WIDTH, "red") + sentence(error.remedy, WIDTH, "dim")
@@ -143,7 +164,7 @@ class StopScreen(ModalScreen[str | None]):
             return
         finally:
             self._firing = False
-        self.dismiss(outcome(rows, kill=kill))
+        self.dismiss(outcome(rows, way, drain_of(self, rows)))
 
     async def _changes(self) -> list[str]:
         """What is no longer as it was shown; those targets leave the dialog."""
@@ -177,15 +198,18 @@ class StopScreen(ModalScreen[str | None]):
         self._paint()
 
 
-def outcome(rows: Sequence[Row], *, kill: bool) -> str:
-    """What was done, in one sentence."""
+def outcome(rows: Sequence[Row], way: str, drain_s: float) -> str:
+    """What was done, in one sentence. `way`: drain, terminate or kill."""
     whom = called(rows[0]) if len(rows) == 1 else f"{len(rows)} tasks"
     if not any(row.state.live for row in rows):
         return f"{whom}: taken from the queue"
     counts = [row.processes for row in rows if row.processes is not None]
     count = sum(counts)
     tree = f"{count} process{'es' * (count != 1)}" if count else "its processes"
-    if kill:
+    if way == "drain":
+        left = f"what is left after {duration(drain_s)} is stopped"
+        return f"{whom}: drains: finishes what is in hand; {left}"
+    if way == "kill":
         return f"{whom}: killed {tree}"
     return f"{whom}: TERM sent to {tree}; what is left after {_grace(rows)} is killed"
 

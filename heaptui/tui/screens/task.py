@@ -17,6 +17,7 @@ from heaptui.tui.facts import task_facts
 from heaptui.tui.heap_acting import HeapActing
 from heaptui.tui.keymap import bindings
 from heaptui.tui.lines import Line, Span, ruled
+from heaptui.tui.screens.stop import Instead, StopScreen
 from heaptui.tui.surroundings import clock_of, entries_of
 from heaptui.tui.themes import glyphs_of
 from heaptui.tui.widgets.dock import Dock
@@ -27,7 +28,8 @@ from heaptui.tui.widgets.painting import OneLine
 _REFRESH_S = 1.0
 _HINT: Line = (("esc", "sky"), (" back", "dim"))
 _KEYS = (
-    "detail.collect", "detail.snapshot", "detail.hunt", "detail.raise", "detail.stop",
+    "detail.collect", "detail.snapshot", "detail.hunt", "detail.recycle", "detail.raise",
+    "detail.stop",
     "detail.other", "detail.back",
 )  # fmt: skip
 
@@ -148,15 +150,18 @@ class TaskScreen(Screen[None]):
     def action_raise_limits(self) -> None:
         self._heap.raise_limits()
 
+    def action_recycle(self) -> None:
+        self._heap.recycle()
+
     def action_stop(self) -> None:
         detail = self._detail
         if detail is None or detail.row.state.ended:
             return
-        from heaptui.tui.screens.stop import StopScreen
-
         self.app.push_screen(StopScreen(self._operator, [detail.row]), self._said)
 
-    def _said(self, sentence_of_it: str | None) -> None:
-        if sentence_of_it:
+    def _said(self, sentence_of_it: str | Instead | None) -> None:
+        if isinstance(sentence_of_it, Instead):
+            self._heap.recycle()
+        elif sentence_of_it:
             self.notify(sentence_of_it, markup=False)
         self._ask()

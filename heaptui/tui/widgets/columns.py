@@ -37,6 +37,7 @@ _COLUMNS = (
     Column("cpu", "CPU", 4, 1, "cpu"),
     Column("age", "AGE", 5, 1, "age"),
     Column("tries", "TRY", 3, 1, "tries"),
+    Column("progress", "PROGRESS", 16, 2, "progress", at_left=True),
     Column("command", "COMMAND", 16, 2, at_left=True),
 )
 _BY_ID = {column.id: column for column in _COLUMNS}
@@ -44,6 +45,9 @@ _BY_ID = {column.id: column for column in _COLUMNS}
 _WIDE_ONLY = ("command", "processes", "pid", "peak")
 """What a terminal wider than 130 columns has room for besides, the first to go first."""
 _WIDE = 130
+PROGRESS_WIDE = 160
+"""From here on the progress of work has a column, where a worker tells any."""
+_PROGRESS_MAX = 32
 _GIVE_WAY = ("spark", "cpu", "kind", "tries", "age", "heap-short", "cap", "growth", "to-cap", "bar")
 """What goes where it is narrow, the first to go first; name and memory stay."""
 
@@ -65,9 +69,12 @@ class Layout:
         return any(column.id == id for column, _ in self.columns)
 
 
-def layout(width: int, longest_name: int, *, heap: bool) -> Layout:
-    """The columns for `width` cells. `heap`: some task's heap is known."""
+def layout(width: int, longest_name: int, *, heap: bool, progress: bool = False) -> Layout:
+    """The columns for `width` cells. `heap`: some task's heap is known; `progress`: some worker
+    tells how far it is."""
     there = [column.id for column in _COLUMNS if column.id != "heap-short"]
+    if not progress or width < PROGRESS_WIDE:
+        there.remove("progress")
     if width < _WIDE:
         there = [id for id in there if id not in _WIDE_ONLY]
     if not heap:
@@ -88,6 +95,7 @@ def layout(width: int, longest_name: int, *, heap: bool) -> Layout:
         ("bar", _BAR_MAX),
         ("name", min(longest_name, _NAME_MAX)),
         ("spark", _SPARK_POINTS),
+        ("progress", _PROGRESS_MAX),
         ("bar", 24),
         ("spark", 2 * _SPARK_POINTS),
         ("command", width),

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.cells import cell_len
 
 from heaptui import units
 from heaptui.model import Row, State
-from heaptui.tui.cells import bar, left, right, safe, soft_limit, sparkline
+from heaptui.tui.cells import bar, left, right, safe, sparkline
 from heaptui.tui.danger import SOON_S, Danger, danger
-from heaptui.tui.glyphs import UNICODE, Glyphs
+from heaptui.tui.glyphs import Glyphs
 from heaptui.tui.heaps import is_tight
 from heaptui.tui.lines import Line, Role, Span, joined
 from heaptui.tui.widgets.columns import Layout
+from heaptui.tui.widgets.look import Look
+from heaptui.tui.widgets.reasons import abridged, age, doing_of, instead
+from heaptui.tui.words import progress_cell
 
 ROLE: dict[Danger, Role] = {Danger.CALM: "plain", Danger.AMBER: "amber", Danger.RED: "red"}
 _FILL: dict[Danger, Role] = {**ROLE, Danger.CALM: "quantity"}
 _QUIET: dict[Danger, Role] = {**ROLE, Danger.CALM: "dim"}
 
 
-_AGE_STEP_S = 10
 _PAIR = 10
 """Cells of a heap with its limit."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What a row's line depends on besides the row. `now`: seconds since the epoch."""
-
-    layout: Layout
-    now: float
-    glyphs: Glyphs = UNICODE
 
 
 def row_line(row: Row, look: Look, *, cursor: bool = False, marked: bool = False) -> Line:
@@ -43,16 +34,20 @@ def row_line(row: Row, look: Look, *, cursor: bool = False, marked: bool = False
         (" ", "plain"),
     ]
     figures = row.state.live and row.memory_bytes is not None
+    doing = _doing(row, look.layout) if figures else {}
     for at, (column, width) in enumerate(look.layout.columns):
         if not figures and column.id not in _ALWAYS:
             rest = sum(wide + after.gap for after, wide in look.layout.columns[at:])
-            spans += _instead(row, rest - column.gap, look, column.gap)
+            spans += instead(row, rest - column.gap, look, column.gap)
             break
         spans.append((" " * column.gap, "plain"))
         match column.id:
             case "name":
-                name = left(safe(row.name), width, look.glyphs)
-                spans.append((name, _name_role(row, cursor=cursor)))
+                said = doing.get("name", "")
+                name = left(safe(row.name), width - cell_len(said), look.glyphs)
+                spans += [(name, _name_role(row, cursor=cursor)), (said, "sky")]
+            case id if id in doing:
+                spans.append((left(doing[id], width, look.glyphs), "sky"))
             case "bar":
                 fill, ticks = _bar(row, width, look.glyphs)
                 spans += [(fill, _FILL[level]), (ticks, "dim")]
@@ -69,14 +64,27 @@ _ALWAYS = frozenset(("name", "kind", "pid", "processes", "memory"))
 """What a row that does not run has too; the reason why stands from there to the right."""
 
 
+def _doing(row: Row, layout: Layout) -> dict[str, str]:
+    """What heaptui does about it, by the column that has room: beside a short name, else in the
+    place of what it was like before."""
+    text = doing_of(row)
+    if not text:
+        return {}
+    widths = {column.id: width for column, width in layout.columns}
+    if widths["name"] - cell_len(safe(row.name)) >= cell_len(text) + 2:
+        return {"name": text}
+    said = abridged(text, widths.get("spark", 0))
+    return {"spark": said} if said else {}
+
+
 def _sign_role(row: Row, level: Danger) -> Role:
     match row.state:
         case State.QUEUED | State.BACKOFF | State.DONE | State.STOPPED:
             return "dim"
-        case State.STARTING | State.STOPPING:
+        case State.STARTING | State.STOPPING | State.RECYCLING:
             return "sky"
         case _:
-            return ROLE[level]
+            return "sky" if row.doing else ROLE[level]
 
 
 def _name_role(row: Row, *, cursor: bool) -> Role:
@@ -86,11 +94,10 @@ def _name_role(row: Row, *, cursor: bool) -> Role:
 
 
 def _bar(row: Row, width: int, glyphs: Glyphs) -> tuple[str, str]:
-    soft = soft_limit(row.cap_bytes)
     peak = row.peak_bytes
     if peak is not None and row.memory_bytes and peak < row.memory_bytes * 1.02:
         peak = None  # a tick at the filling's own edge says nothing
-    return bar(width, row.memory_bytes, row.cap_bytes, soft, peak, glyphs=glyphs)
+    return bar(width, row.memory_bytes, row.cap_bytes, row.soft_bytes, peak, glyphs=glyphs)
 
 
 def _near(row: Row, level: Danger) -> Role:
@@ -130,16 +137,6 @@ def _heap_role(row: Row) -> Role:
     return "amber" if is_tight(row) else "violet"
 
 
-def age(seconds: float) -> str:
-    """`<10s`, `40s`, `6m`, `3h05`: in steps of ten seconds, then of minutes, so that a calm table
-    is not painted every second."""
-    if seconds < _AGE_STEP_S:
-        return f"<{_AGE_STEP_S}s"
-    if seconds < 60:
-        return f"{int(seconds // _AGE_STEP_S) * _AGE_STEP_S}s"
-    return f"{int(seconds // 60)}m" if seconds < 3600 else units.duration(seconds)
-
-
 def _age_of(row: Row, look: Look) -> str:
     return units.UNKNOWN if row.started_at is None else age(look.now - row.started_at)
 
@@ -177,69 +174,8 @@ def _cell(id: str, row: Row, look: Look, level: Danger) -> tuple[str, Role]:
             return _age_of(row, look), "dim"
         case "tries":
             return str(row.attempts), "dim"
+        case "progress":
+            return _known(progress_cell(row) or units.UNKNOWN)
         case "command":
             return safe(" ".join(row.argv)), "dim"
     raise KeyError(id)
-
-
-def _instead(row: Row, width: int, look: Look, gap: int) -> list[Span]:
-    """What stands in the place of the figures of a row that has none: why, and since when."""
-    spans: list[Span] = [(" " * gap, "plain")]
-    since = _since(row, look, short=width < 70) if width > 24 else ""
-    room = width - len(since) - 2 if since else width
-    why, hint = _why(row, look), _hint(row)
-    if sum(cell_len(text) for text, _ in (*why, *hint)) <= room:
-        why += hint
-    for text, role in why:
-        if room <= 0:
-            break
-        piece = left(text, min(room, cell_len(text)), look.glyphs)
-        spans.append((piece, role))
-        room -= cell_len(piece)
-    if since:
-        used = width - len(since) - 2 - room
-        spans.append((right(since, width - used), "dim"))
-    return spans
-
-
-def _since(row: Row, look: Look, *, short: bool) -> str:
-    """Right of the reason: how long ago it ended, and the tries where it was more than one."""
-    if not row.state.ended or row.ended_at is None:
-        return ""
-    tries = f"  {row.attempts} tries" if row.attempts > 1 and not short else ""
-    return f"{age(look.now - row.ended_at)} ago{tries}"
-
-
-def _why(row: Row, look: Look) -> list[Span]:
-    reason = safe(row.reason or "")
-    match row.state:
-        case State.QUEUED:
-            return [(safe(row.wait_reason or "waits for its turn"), "plain")]
-        case State.BACKOFF:
-            left_s = None if row.next_try_at is None else max(0.0, row.next_try_at - look.now)
-            when = "next try" if left_s is None else f"next try in {units.duration(left_s)}"
-            return [(f"{reason or 'failed'}   ", "red"), (when, "plain")]
-        case State.STARTING:
-            return [("starts", "dim")]
-        case State.RUNNING:
-            return [("not measured yet", "dim")]
-        case State.STOPPING:
-            return [("stopping", "sky")]
-        case State.FAILED:
-            return [(reason or "failed", "red")]
-        case State.LOST:
-            return [(reason or "its end was not seen", "red")]
-        case State.DONE | State.STOPPED:
-            took = (
-                f" after {units.duration(row.ended_at - row.started_at)}"
-                if row.started_at is not None and row.ended_at is not None
-                else ""
-            )
-            return [((reason or row.state.value) + took, "dim")]
-
-
-def _hint(row: Row) -> list[Span]:
-    """The next step, where there is room for it."""
-    if row.state not in (State.FAILED, State.LOST):
-        return []
-    return [("   next: ", "dim"), ("R", "sky"), (" retry", "plain")]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from heaptui import units
 from heaptui.tui.board import Board
 from heaptui.tui.cells import safe
+from heaptui.tui.glyphs import Glyphs
 from heaptui.tui.lines import Line, Span, joined, width_of
 
 
-def summary_line(board: Board, seen: tuple[int, int], width: int, *, typing: bool) -> Line:
+def summary_line(
+    board: Board, seen: tuple[int, int], width: int, glyphs: Glyphs, *, typing: bool
+) -> Line:
     """`seen`: the first row on the screen and the one after the last; `typing`: the filter itself
     stands beside."""
     sums = board.sums()
@@ -28,6 +31,10 @@ def summary_line(board: Board, seen: tuple[int, int], width: int, *, typing: boo
             (units.growth(sums.growth_bytes_per_min), "plain"),
             (" a min", "dim"),
         ]
+    if sums.recycling:
+        left.append((f"  {glyphs.recycling} {sums.recycling}", "sky"))
+    if sums.quarantined:
+        left.append((f"  {glyphs.quarantined} {sums.quarantined}", "red"))
     spans = left
     for part in _right(board, seen):
         if width_of(tuple(spans)) + width_of(tuple(part)) + 3 > width:

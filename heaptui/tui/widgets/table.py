@@ -6,7 +6,7 @@ order, is the board's matter.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rich.cells import cell_len
@@ -21,10 +21,13 @@ from heaptui.tui.board import Board
 from heaptui.tui.cells import safe
 from heaptui.tui.glyphs import Glyphs
 from heaptui.tui.keymap import bindings
+from heaptui.tui.keys import Entry, first_keys
 from heaptui.tui.themes import palette_of
-from heaptui.tui.widgets.columns import Layout, heading, layout
+from heaptui.tui.widgets.columns import PROGRESS_WIDE, Layout, heading, layout
+from heaptui.tui.widgets.look import Look
 from heaptui.tui.widgets.painting import changed, painted
-from heaptui.tui.widgets.rows import Look, row_line
+from heaptui.tui.widgets.rows import row_line
+from heaptui.tui.words import tells_progress
 
 _NAME_STEP = 4
 _LOOKED_AT = 400
@@ -33,7 +36,8 @@ sake of one more cell is not worth it."""
 
 
 class WorkerTable(Widget, can_focus=True):
-    """A heading and the rows of `board.visible`; `clock` gives seconds since the epoch."""
+    """A heading and the rows of `board.visible`; `clock` gives seconds since the epoch, `entries`
+    the keys that rows name."""
 
     BINDINGS = bindings("table")
     DEFAULT_CSS = "WorkerTable { height: 1fr; width: 1fr; }"
@@ -44,8 +48,16 @@ class WorkerTable(Widget, can_focus=True):
     class Opened(Message):
         """The operator wants to see the cursor's task."""
 
-    def __init__(self, board: Board, glyphs: Glyphs, clock: Callable[[], float], **kw: Any) -> None:
+    def __init__(
+        self,
+        board: Board,
+        glyphs: Glyphs,
+        clock: Callable[[], float],
+        entries: Iterable[Entry],
+        **kw: Any,
+    ) -> None:
         super().__init__(**kw)
+        self._keys = first_keys(entries)
         self._board = board
         self._glyphs = glyphs
         self._clock = clock
@@ -97,7 +109,12 @@ class WorkerTable(Widget, can_focus=True):
         heap = any(row.heap_used_bytes is not None for row in rows) or (
             self._layout is not None and self._layout.has("heap")
         )
-        fitting = layout(self.size.width, self._longest, heap=heap)
+        wide = self.size.width >= PROGRESS_WIDE
+        progress = wide and (
+            any(map(tells_progress, rows))
+            or (self._layout is not None and self._layout.has("progress"))
+        )
+        fitting = layout(self.size.width, self._longest, heap=heap, progress=progress)
         if fitting != self._layout:
             self._layout = fitting
             self._kept.clear()
@@ -108,7 +125,7 @@ class WorkerTable(Widget, can_focus=True):
         assert self._layout is not None
         width, palette, glyphs = self.size.width, palette_of(self), self._glyphs
         board = self._board
-        look = Look(layout=self._layout, now=self._clock(), glyphs=glyphs)
+        look = Look(layout=self._layout, now=self._clock(), glyphs=glyphs, keys=self._keys)
         strips = [painted(heading(self._layout, board.order), width, palette, glyphs)]
         first, after = self.span
         kept, self._kept = self._kept, {}

@@ -1,4 +1,4 @@
-"""A worker that speaks heaptui/heap/wire.py with what the standard library has: what it does, well
+"""A worker that speaks heaptui/wire.py with what the standard library has: what it does, well
 or badly, is named by its first argument. What happened to it stands in its output.
 
 `good` does everything; the others do everything but one thing well.

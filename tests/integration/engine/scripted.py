@@ -2,8 +2,8 @@
 test can make it say whatever an engine may say, in any order.
 
 The words after the program's name: `exit N`, `signal N`, `run` (exits with 5 when it is asked to
-end), `stubborn` (does not listen), `bad` (cannot be executed), `hold` (nothing happens to it but
-what the test says).
+end, with 0 when it is asked to drain), `stubborn` (does not listen), `bad` (cannot be executed),
+`hold` (nothing happens to it but what the test says).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import to_builtins
 
 from heaptui.engine.base import (
     EngineEvent,
@@ -27,8 +29,8 @@ from heaptui.engine.base import (
     Started,
 )
 from heaptui.engine.stream import EventStream
-from heaptui.errors import NoSuchTask, UsageError
-from heaptui.model import CapMeans, HostSample, Identity, TaskSample
+from heaptui.errors import NoSuchTask, Refused, UsageError
+from heaptui.model import CapMeans, HostSample, Identity, TaskSample, Work
 
 NODE = "stage"
 Key = tuple[str, int]
@@ -61,6 +63,9 @@ class ScriptedEngine:
         self.cancelled: list[tuple[str, float]] = []
         self.acknowledged: list[Key] = []
         self.expected: list[int] = []
+        self.keeping: dict[str, int] = {}
+        """How many checkpoints the worker of each task has kept; of no other one can be had."""
+        self.drained: list[tuple[str, float]] = []
         self._clock = clock
         self._stream = EventStream()
         self._deadlines: dict[str, asyncio.TimerHandle] = {}
@@ -186,8 +191,35 @@ class ScriptedEngine:
                 return {"processes": [leader]}
             case "output":
                 return {"size": 0, "given_back": 0}
+            case "checkpoint":
+                return self._keep(task_id)
+            case "drain":
+                return self._drain(task_id, args["grace_s"])
             case _:
                 raise UsageError(f"This engine does not know {verb!r}.")
+
+    def work(self, task_id: str) -> Work:
+        """What the worker of this task has told of its work."""
+        kept = self.keeping[task_id]
+        now = self._clock()
+        stands: dict[str, Any] = {"checkpoint_at": now, "checkpoint_bytes": 1000} if kept else {}
+        return Work(at=now, done=kept, checkpoints=kept, can=("checkpoint", "drain"), **stands)
+
+    def _keep(self, task_id: str) -> dict[str, Any]:
+        if task_id not in self.keeping:
+            raise Refused("its worker keeps none")
+        self.keeping[task_id] += 1
+        answer: dict[str, Any] = to_builtins(self.work(task_id))
+        return answer
+
+    def _drain(self, task_id: str, grace_s: float) -> dict[str, Any]:
+        self.drained.append((task_id, grace_s))
+        attempt, played = self._live(task_id)
+        if played is not None and played.script[0] == "run":
+            self.end(task_id, attempt, code=0)
+        elif played is not None and played.script[0] == "stubborn":
+            self._kill_in(task_id, attempt, grace_s)
+        return {}
 
     def events(self) -> AsyncIterator[EngineEvent]:
         return self._stream.read()

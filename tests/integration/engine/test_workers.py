@@ -18,9 +18,9 @@ import pytest
 
 from heaptui.engine.base import Exited, Message, Sampled, Started, Working, heaps_of
 from heaptui.errors import Refused, UsageError
-from heaptui.heap.wire import Collected, Written
 from heaptui.model import ProcessHeap
 from heaptui.runtime.node import NodeFacts
+from heaptui.wire import Collected, Written
 from tests.integration.engine.contract import A, B, Part, begin, begun, eventually
 from tests.integration.engine.local_stage import MIB, LocalStage
 
@@ -371,7 +371,7 @@ async def test_one_that_does_not_read_is_let_go(stage):
     found = hub.find(A, pid)
 
     def told_too_much() -> bool:
-        from heaptui.heap.wire import Every
+        from heaptui.wire import Every
 
         for _ in range(1000):
             found.connection.send(Every(1000))

@@ -49,6 +49,8 @@ def test_a_burst_dies_at_its_cap_and_everybody_is_told(capping, start) -> None:
     assert program.child.wait() == -signal.SIGKILL
     wait_until(group.oom_kills, "the kill is counted")
     assert group.oom_kills() == 1
+    assert group.limit_reached()
+    assert group.killed_at_cap()
     assert select.select([notice], [], [], 0)[0] == [], "counting quiets the notice"
     group.close()
 
@@ -73,6 +75,23 @@ def test_page_cache_is_no_usage(capping, start, tmp_path) -> None:
     program.hear()
     assert group.charged() - charged_before > 150 * MIB, "the file was not read through the cache"
     assert group.usage() - before < 20 * MIB
+    group.close()
+
+
+def test_a_limit_reached_before_it_was_moved_says_nothing(capping, start) -> None:
+    group = capping.create("moved", 1, 100 * MIB)
+    program = start(
+        "say('up')\nsys.stdin.readline()\nheld = b'x' * (97 << 20)\nheld = None\nsay('let go')\n"
+        "sys.stdin.readline()",
+        group,
+    )
+    program.hear()
+    program.go_on()
+    program.hear()
+    group.set_cap(400 * MIB)
+    group.set_cap(60 * MIB)
+    assert not group.limit_reached()
+    assert not group.killed_at_cap()
     group.close()
 
 
@@ -216,9 +235,15 @@ def test_a_group_that_is_gone_has_no_figures(capping) -> None:
     group = capping.create("gone", 1, None)
     assert group.usage() == 0
     assert group.remove()
+    told: list[str] = []
+    group.on_vanishing = lambda: told.append("gone")
     assert group.usage() is None
+    assert group.charged() is None
+    assert (group.vanished, told) == (True, ["gone"])
     assert group.pids() == []
     assert group.oom_kills() == 0
+    assert group.limit_reached() is None
+    assert not group.killed_at_cap()
     group.kill()
     group.close()
 

@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import msgspec
 
-from heaptui.heap import wire
-from heaptui.heap.wire import Done, Failed, FromWorker, Heap, Hello, Phase
+from heaptui import wire
 from heaptui.runtime import node
 from heaptui.runtime.preload.place import Preload, environment
+from heaptui.wire import Done, Failed, FromWorker, Heap, Hello, Phase
 
 WITHIN_S = 30.0
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from heaptui.heap import wire
+from heaptui import wire
 from heaptui.runtime import preload as _preload
 
 PRELOAD = Path(str(_preload.__path__[0])) / "python"

@@ -223,7 +223,7 @@ async def test_nothing_is_put_inside_where_that_was_asked(tmp_path: Path, kind: 
     program = "node" if kind is Kind.NODE else sys.executable
     path = str(Path(nodes()[0]).parent)
     launch = await looked_into(tmp_path, program, kind=kind, path=path, preload=False)
-    assert "HEAPTUI_SOCKET" not in launch.env
+    assert launch.env["HEAPTUI_PRELOAD"] == "off"
     assert "PYTHONPATH" not in launch.env
     assert "--require" not in launch.env.get("NODE_OPTIONS", "")
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from heaptui.heap import wire
-from heaptui.heap.wire import Done, Failed, Heap, Phase
+from heaptui import wire
 from heaptui.runtime.preload.place import placed
+from heaptui.wire import Done, Failed, Heap, Phase
 from tests.integration.runtime.preload_server import Engine, engine, nodes
 
 MIB = 1 << 20

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from heaptui.heap import wire
+from heaptui import wire
 from heaptui.heap.analysis.python_file import load_python
 from tests.integration.runtime.python_preload_stage import (
     Engine,

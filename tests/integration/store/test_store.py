@@ -252,8 +252,9 @@ async def test_peaks_are_those_of_the_same_kind_and_base_name(store, attempt):
             ]
         )
     )
-    assert await store.peaks(Kind.COMMAND, "lint/9") == [103, 102, 101]
-    assert await store.peaks(Kind.COMMAND, "lint", 1) == [103]
+    found = await store.peaks(Kind.COMMAND, "lint/9")
+    assert [peak for peak, _ in found] == [103, 102, 101]
+    assert [peak for peak, _ in await store.peaks(Kind.COMMAND, "lint", 1)] == [103]
     assert await store.peaks(Kind.PYTHON, "lint") == []
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from heaptui.config import Config
+from heaptui.config import Config, PolicyConfig
 from heaptui.engine.base import Node, Sampled, Working
 from heaptui.errors import NoSuchTask, Refused
 from heaptui.model import CapMeans, HostSample, ProcessHeap, TaskSample
@@ -22,6 +22,9 @@ from heaptui.units import GIB, MIB
 from tests.integration.engine.contract import eventually
 from tests.integration.engine.house import QUICK, House
 from tests.integration.engine.scripted import NODE, ScriptedEngine, World
+
+CALM = msgspec.structs.replace(QUICK, policy=PolicyConfig(mode="observe", soft="off"))
+"""A policy that leaves everybody alone: what becomes of a task is the test's word."""
 
 WHOLE = b'{"snapshot":{"meta":{}},"nodes":[],"strings":["a secret"]}'
 Doing = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -158,7 +161,7 @@ class HeapHouse(House):
 
     engine: HeapedEngine
 
-    def __init__(self, root: Path, config: Config = QUICK, available: int = 16 * GIB) -> None:
+    def __init__(self, root: Path, config: Config = CALM, available: int = 16 * GIB) -> None:
         super().__init__(root, config)
         self._available = available
 

@@ -7,6 +7,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from heaptui.config import Config, HeapConfig
 from heaptui.errors import HeaptuiError, NoSuchTask, Refused, StorageTrouble
@@ -17,7 +18,7 @@ from heaptui.supervisor.snapshot_shelf import delete, listed
 from heaptui.supervisor.snapshots import plan, take
 from heaptui.units import GIB, MIB, size
 from tests.integration.engine.contract import eventually
-from tests.integration.supervisor.heaped import WHOLE, HeapHouse, heap, refuses
+from tests.integration.supervisor.heaped import CALM, WHOLE, HeapHouse, heap, refuses
 
 NEAR = 960 * MIB
 """Of a cap of 1G: no room for anything."""
@@ -270,7 +271,7 @@ async def test_the_cap_stays_raised_until_less_is_in_use(house):
 
 @pytest.mark.parametrize("policy", ["always", "never"])
 async def test_a_policy_raises_without_asking_or_never(tmp_path, policy):
-    house = HeapHouse(tmp_path / "s", Config(heap=HeapConfig(raise_cap=policy)))
+    house = HeapHouse(tmp_path / "s", replace(CALM, heap=HeapConfig(raise_cap=policy)))
     await house.enter()
     try:
         task = await house.running(heap(11), memory=NEAR)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 from heaptui.cli import listing
+from heaptui.cli.detail import put_detail
 from heaptui.cli.following import exit_code
 from heaptui.model import AttemptRecord, Detail, Event, Kind, ProcessHeap, Row, State, VerdictKind
 
@@ -52,7 +53,7 @@ def test_foreign_text_reaches_the_terminal_harmless(capsys):
     )  # fmt: skip
     listing.put_rows([nasty], everything=True)
     listing.put_history([record])
-    listing.put_detail(Detail(row=nasty, attempts=(record, record), env_names=(NASTY,)))
+    put_detail(Detail(row=nasty, attempts=(record, record), env_names=(NASTY,)))
     out = capsys.readouterr().out
     assert "[bold]red[/]" in out
     assert not {"\x1b", "\x9b", "\x07", "\r", "\t"} & set(out)
@@ -81,13 +82,13 @@ def test_every_heap_of_a_task_is_told_in_its_details(capsys):
         pid=4711, ppid=1, runtime="node\x1b[31m", version="v20.20.2", at=0, used_bytes=180 << 20,
         limit_bytes=1 << 30, gc_count=12, gc_s=0.34, main="busy",
     )  # fmt: skip
-    listing.put_detail(Detail(row=row(kind=Kind.NODE), heaps=(heap,)))
+    put_detail(Detail(row=row(kind=Kind.NODE), heaps=(heap,)))
     out = capsys.readouterr().out
     assert "4711: 180M of 1.00G used" in out
     assert "12 collections in 0.3 s" in out
     assert "main thread busy" in out
     assert "\x1b" not in out
-    listing.put_detail(Detail(row=row(heap_absent="Deno is not looked into")))
+    put_detail(Detail(row=row(heap_absent="Deno is not looked into")))
     assert "Deno is not looked into" in capsys.readouterr().out
 
 
@@ -100,12 +101,12 @@ def test_the_details_name_the_preset_and_what_was_raised_for_later(capsys):
 
     events = (raised(1), raised(2))
     live = row(preset="lean", attempts=2)
-    listing.put_detail(Detail(row=live, events=events))
+    put_detail(Detail(row=live, events=events))
     above = capsys.readouterr().out.partition("\nevents")[0]
     assert "preset lean" in above
     assert "raised     by the operator for the next attempt: cap 200M" in above
     assert "cap 100M" not in above
-    listing.put_detail(Detail(row=row(attempts=2, state=State.DONE), events=events))
+    put_detail(Detail(row=row(attempts=2, state=State.DONE), events=events))
     above = capsys.readouterr().out.partition("\nevents")[0]
     assert "preset" not in above
     assert "raised" not in above
@@ -119,3 +120,25 @@ def test_exit_codes_of_tasks_are_those_a_shell_would_give():
     assert exit_code([row(state=State.FAILED, verdict=VerdictKind.BAD_LAUNCH)]) == 127
     assert exit_code([row(state=State.LOST)]) == 1
     assert exit_code([row(state=State.STOPPED)]) == 1
+
+
+def test_the_details_say_what_the_policy_does_and_what_the_worker_tells(capsys):
+    held = row(
+        doing="collects garbage\x1b[2J", soft_bytes=240 << 20, expected_bytes=300 << 20, recycles=3,
+        ooms=1, done=120.0, total=200.0, progress="unit\x1b 120", checkpoint_at=1.0,
+        checkpoint_bytes=2 << 10, result_bytes=7 << 10,
+    )  # fmt: skip
+    record = AttemptRecord(
+        id=1, task_id="a1b2c3", attempt=1, name="x", kind=Kind.NODE, status="failed",
+        created_at=1.0, reason="why", evidence=("oom_kill 1 in its memory group\x07",),
+    )  # fmt: skip
+    put_detail(Detail(row=held, attempts=(record,)))
+    out = capsys.readouterr().out
+    assert "acts from 240M, expected to reach 300M, recycled 3 times" in out
+    assert "ran out of memory and went on once" in out
+    assert "120 of 200 done, unit" in out
+    assert "2k, result of 7k" in out
+    assert "     oom_kill 1 in its memory group" in out
+    assert not {"\x1b", "\x07"} & set(out)
+    put_detail(Detail(row=row()))
+    assert "policy" not in capsys.readouterr().out

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from heaptui.engine.worker_figures import clean, collected, figures, introduced, written
 from heaptui.engine.worker_peer import Peer
-from heaptui.heap.wire import Collected, Heap, Hello, MainState, Written
 from heaptui.model import Identity
+from heaptui.wire import Collected, Heap, Hello, MainState, Written
 
 PEER = Peer(Identity("boot", 77, 5), 76, (77, 3))
 HELLO = Hello(v=1, task="t.1", pid=3, ppid=1, runtime="node", version="v24.1.0", can=("gc",))

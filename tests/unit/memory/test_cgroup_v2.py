@@ -41,6 +41,30 @@ def test_figures_are_read(group: Path) -> None:
     memory.close()
 
 
+@pytest.mark.parametrize(
+    ("events", "local", "own"),
+    [
+        # a kill for the whole machine, or for a group above, is no OOM of this one
+        ("oom 0\noom_kill 1\n", "oom 0\noom_kill 1\n", False),
+        ("oom 2\noom_kill 1\n", "oom 2\noom_kill 1\n", True),
+        # one for a group that the task made below its own
+        ("oom 2\noom_kill 1\n", "oom 0\noom_kill 0\n", False),
+        # a kernel without memory.events.local
+        ("oom 2\noom_kill 1\n", None, True),
+    ],
+)
+def test_an_oom_of_its_own_is_told_from_another(
+    group: Path, events: str, local: str | None, own: bool
+) -> None:
+    (group / "memory.events").write_text(events)
+    if local is not None:
+        (group / "memory.events.local").write_text(local)
+    memory = MemoryV2(group)
+    assert memory.oom_kills() == 1
+    assert memory.limit_reached() is own
+    memory.close()
+
+
 def test_a_cap_writes_every_limit(group: Path) -> None:
     memory = MemoryV2(group)
     memory.set_cap(640 * MIB)

@@ -60,3 +60,22 @@ def test_a_value_may_hold_everything_but_a_zero_byte() -> None:
     assert task_environment(spec(env={"A": "x=\x1b\n"}), {}, "k7", 1)["A"] == "x=\x1b\n"
     with pytest.raises(UsageError):
         task_environment(spec(env={"A": "x\0y"}), {}, "k7", 1)
+
+
+def test_a_worker_is_told_where_to_speak_and_to_keep() -> None:
+    env = task_environment(
+        spec(env={"HEAPTUI_RESULT": "/elsewhere"}),
+        {"HEAPTUI_SOCKET": "/outer.sock"},
+        "k7",
+        2,
+        socket="/s/worker.sock",
+        checkpoint="/s/k7/checkpoint",
+        result="/s/k7/result",
+        preload=False,
+    )
+    assert env == MARKS | {
+        "HEAPTUI_SOCKET": "/s/worker.sock",
+        "HEAPTUI_CHECKPOINT": "/s/k7/checkpoint",
+        "HEAPTUI_RESULT": "/s/k7/result",
+        "HEAPTUI_PRELOAD": "off",
+    }

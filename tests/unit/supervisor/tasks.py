@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from heaptui.config import Config
 from heaptui.engine.base import Exited, Lost, Started
 from heaptui.model import (
     CapMeans,
@@ -14,9 +15,12 @@ from heaptui.model import (
     State,
     TaskSample,
     TaskSpec,
+    Verdict,
 )
 from heaptui.store.records import Batch
 from heaptui.supervisor.ledger import Ledger
+from heaptui.supervisor.policy.ladder import Decision, End, decide
+from heaptui.supervisor.policy.larger import Larger
 from heaptui.supervisor.task import Task
 
 MIB = 1 << 20
@@ -67,6 +71,32 @@ def exited(task_id: str = "a", attempt: int = 1, **outcome: Any) -> Exited:
 
 def lost(task_id: str = "a", why: str = "reboot") -> Lost:
     return Lost(task_id=task_id, attempt=1, at=1002.0, why=why, text="lost: it is gone")
+
+
+def decision(task: Task, verdict: Verdict, at: float = 1002.0, **fields: Any) -> Decision:
+    """What the usual configuration makes of this end of the task's attempt."""
+    config = Config()
+    given: dict[str, Any] = {
+        "state": task.state,
+        "verdict": verdict,
+        "stopping": task.stop_why not in (None, "recycle"),
+        "resulted": False,
+        "checkpointed": False,
+        "retry_lost": False,
+        "at": at,
+        "ran_s": 1.0,
+        "retries_left": task.spec.retries - task.failures,
+        "recovery": task.recovery,
+        "larger": Larger(now_bytes=task.cap_bytes, cap_bytes=task.cap_bytes),
+    }
+    return decide(End(**given | fields), config, config.policy.of(task.spec.kind))
+
+
+def ends(books: Ledger, task: Task, verdict: Verdict, end: Exited) -> Decision:
+    """The attempt is over in the books."""
+    made = decision(task, verdict)
+    books.end(task, 1002.0, verdict, end, made)
+    return made
 
 
 class Clock:

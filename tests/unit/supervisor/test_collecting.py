@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from heaptui.errors import Refused
-from heaptui.heap.wire import Collected
 from heaptui.model import ProcessHeap, State
 from heaptui.supervisor.collecting import collectable, sentence
 from heaptui.units import GIB, MIB
+from heaptui.wire import Collected
 from tests.unit.supervisor.tasks import task
 
 

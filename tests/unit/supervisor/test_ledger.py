@@ -20,6 +20,7 @@ from tests.unit.supervisor.tasks import (
     MIB,
     Clock,
     added,
+    ends,
     exited,
     ledger,
     running,
@@ -62,9 +63,15 @@ class Books(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def start(self, data):
-        taken = self.pick(data, State.STARTING, State.STOPPING, State.RUNNING)
+        taken = self.pick(data, *LIVE)
         if taken is not None:
             self.books.started(taken, started(taken.id, taken.attempts))
+
+    @rule(data=st.data())
+    def recycle(self, data):
+        taken = self.pick(data, State.RUNNING)
+        if taken is not None:
+            self.books.recycling(taken)
 
     @rule(data=st.data())
     def stop(self, data):
@@ -79,9 +86,11 @@ class Books(RuleBasedStateMachine):
             end = exited(taken.id, taken.attempts, code=code)
             stopped = taken.stop_why
             self.ended_once[taken.id, taken.attempts] = "x"
-            trigger = self.books.end(taken, 1002.0, judge(end, stopped, None), end)
+            made = ends(self.books, taken, judge(end, stopped, None), end)
+            if taken.state is State.QUEUED:
+                self.books.enqueue(taken)
             assert taken.failures <= taken.spec.retries
-            assert not (stopped and trigger is Trigger.TRY_AGAIN)
+            assert stopped in (None, "recycle") or taken.state.ended, made
 
     @rule(data=st.data())
     def due(self, data):
@@ -158,7 +167,7 @@ TestBooks = Books.TestCase
 async def test_a_task_is_stored_with_its_history():
     books, paper, onlooker = ledger()
     task = running(books)
-    books.end(task, 1002.0, FINISHED, exited(code=0))
+    ends(books, task, FINISHED, exited(code=0))
     await books.commit()
     assert paper.tasks["a"].state is State.DONE
     assert paper.attempts["a", 1].status == "done"
@@ -183,7 +192,7 @@ async def test_what_could_not_be_written_goes_with_the_next_commit_once():
     with pytest.raises(StorageTrouble):
         await books.commit()
     assert books.trouble is FULL
-    books.end(task, 1002.0, FINISHED, exited(code=0))
+    ends(books, task, FINISHED, exited(code=0))
     paper.trouble = None
     await books.commit()
     assert books.trouble is None
@@ -196,7 +205,7 @@ async def test_a_retried_attempt_is_stored_as_failed_even_after_the_next_began()
     books, paper, _ = ledger()
     task = running(books, retries=1)
     paper.trouble = FULL
-    assert books.end(task, 1002.0, FAILED, exited(code=1)) is Trigger.TRY_AGAIN
+    assert ends(books, task, FAILED, exited(code=1)).trigger is Trigger.TRY_AGAIN
     with pytest.raises(StorageTrouble):
         await books.commit()
     books.due(task)
@@ -259,7 +268,7 @@ async def test_only_the_latest_ended_tasks_stay_and_only_stored_ones_leave():
     paper.trouble = FULL
     for n in range(ENDED_KEPT + 5):
         task = running(books, f"t{n}")
-        books.end(task, 1002.0, FINISHED, exited(f"t{n}", code=0))
+        ends(books, task, FINISHED, exited(f"t{n}", code=0))
     with pytest.raises(StorageTrouble):
         await books.commit()
     assert len(books.tasks) == ENDED_KEPT + 5
@@ -273,12 +282,12 @@ async def test_only_the_latest_ended_tasks_stay_and_only_stored_ones_leave():
 async def test_a_retried_task_is_not_shed():
     books, _, _ = ledger()
     first = running(books, "first")
-    books.end(first, 1002.0, FINISHED, exited("first", code=0))
+    ends(books, first, FINISHED, exited("first", code=0))
     await books.commit()
     books.again(first, 99)
     for n in range(ENDED_KEPT + 5):
         task = running(books, f"t{n}")
-        books.end(task, 1002.0, FINISHED, exited(f"t{n}", code=0))
+        ends(books, task, FINISHED, exited(f"t{n}", code=0))
     await books.commit()
     assert books.get("first") is first
 
@@ -286,7 +295,7 @@ async def test_a_retried_task_is_not_shed():
 async def test_a_task_that_only_the_store_held_is_queued_again_once():
     books, paper, _ = ledger()
     task = running(books)
-    books.end(task, 1002.0, FAILED, exited(code=1))
+    ends(books, task, FAILED, exited(code=1))
     await books.commit()
     stored = paper.tasks["a"]
     books.forgotten("a")
@@ -308,7 +317,7 @@ def test_an_attempt_that_ends_keeps_its_peak_and_a_new_one_begins_without():
     books, _, _ = ledger()
     task = running(books, retries=1)
     task.measured(sample("a", 300 * MIB), 1001.0)
-    books.end(task, 1002.0, FAILED, exited(code=1, peak_bytes=350 * MIB))
+    ends(books, task, FAILED, exited(code=1, peak_bytes=350 * MIB))
     assert (task.attempt_peak, task.peak_bytes) == (350 * MIB, 350 * MIB)
     books.due(task)
     books.admit(task)
@@ -328,7 +337,7 @@ def test_a_stop_remembers_why_and_until_when():
 def test_a_task_stopped_while_it_backs_off_waits_for_nothing():
     books, _, _ = ledger()
     task = running(books, retries=1)
-    books.end(task, 1002.0, FAILED, exited(code=1))
+    ends(books, task, FAILED, exited(code=1))
     books.back_off(task, 2000.0)
     books.stop(task, "stop", None)
     assert (task.state, task.next_try_at) == (State.STOPPED, None)
@@ -339,7 +348,7 @@ def test_what_cannot_happen_is_refused_and_changes_no_count():
     books, _, _ = ledger()
     task = added(books)
     with pytest.raises(IllegalStep):
-        books.end(task, 1.0, FINISHED, exited(code=0))
+        ends(books, task, FINISHED, exited(code=0))
     assert (books.live, books.unended) == (0, 1)
 
 
@@ -350,7 +359,7 @@ def test_an_attempt_that_was_begun_and_not_stored_is_caught_up_with(state):
     if state is State.STOPPING:
         books.stop(task, "stop", 9.0)
     elif state is not State.RUNNING:
-        books.end(task, 1002.0, FAILED, exited(code=1))
+        ends(books, task, FAILED, exited(code=1))
         if state is State.QUEUED:
             books.due(task)
     books.catch_up(task, 2)

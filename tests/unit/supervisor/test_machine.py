@@ -6,10 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heaptui.model import ENDED, LIVE, State, VerdictKind
-from heaptui.supervisor.machine import TRANSITIONS, IllegalStep, Trigger, after_end, may, step
+from heaptui.model import ENDED, LIVE, State
+from heaptui.supervisor.machine import TRANSITIONS, IllegalStep, Trigger, may, step
 
-ENDS = (Trigger.FINISHED, Trigger.FAILED, Trigger.STOPPED, Trigger.LOST)
+ENDS = (
+    Trigger.FINISHED,
+    Trigger.FAILED,
+    Trigger.STOPPED,
+    Trigger.LOST,
+    Trigger.QUARANTINE,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +29,10 @@ ENDS = (Trigger.FINISHED, Trigger.FAILED, Trigger.STOPPED, Trigger.LOST)
         ([Trigger.ADMIT, Trigger.STARTED, Trigger.TRY_AGAIN, Trigger.STOP], State.STOPPED),
         ([Trigger.ADMIT, Trigger.TRY_AGAIN, Trigger.DUE], State.QUEUED),
         ([Trigger.ADMIT, Trigger.STARTED, Trigger.LOST, Trigger.RETRY], State.QUEUED),
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.RECYCLE, Trigger.RECYCLED], State.QUEUED),
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.RECYCLE, Trigger.STOP], State.STOPPING),
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.RECYCLE, Trigger.TRY_AGAIN], State.BACKOFF),
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.QUARANTINE, Trigger.RETRY], State.QUEUED),
     ],
 )
 def test_lives_of_a_task(path, state):
@@ -67,37 +77,3 @@ def test_from_every_state_there_is_a_way_to_an_end(state):
 @pytest.mark.parametrize("end", ENDS)
 def test_every_live_task_may_end_in_every_way(state, end):
     assert step(state, end) in ENDED
-
-
-@given(st.sampled_from(list(VerdictKind)), st.booleans(), st.integers(min_value=-3, max_value=10))
-def test_an_end_is_tried_again_only_when_that_could_help(verdict, stopping, tries_left):
-    trigger = after_end(verdict, stopping=stopping, tries_left=tries_left)
-    assert trigger in (*ENDS, Trigger.TRY_AGAIN)
-    if trigger is Trigger.TRY_AGAIN:
-        assert tries_left > 0
-        assert not stopping
-        assert verdict in (
-            VerdictKind.FAILED,
-            VerdictKind.CAP,
-            VerdictKind.TIMED_OUT,
-            VerdictKind.KILLED,
-        )
-    # what after_end says can always happen to the task that it is said of
-    for state in LIVE:
-        if stopping == (state is State.STOPPING):
-            assert may(state, trigger)
-
-
-@pytest.mark.parametrize(
-    ("verdict", "trigger"),
-    [
-        (VerdictKind.FINISHED, Trigger.FINISHED),
-        (VerdictKind.STOPPED, Trigger.STOPPED),
-        (VerdictKind.LOST, Trigger.LOST),
-        (VerdictKind.BAD_LAUNCH, Trigger.FAILED),
-        (VerdictKind.FAILED, Trigger.TRY_AGAIN),
-        (VerdictKind.CAP, Trigger.TRY_AGAIN),
-    ],
-)
-def test_what_an_end_means_while_tries_are_left(verdict, trigger):
-    assert after_end(verdict, stopping=False, tries_left=1) is trigger

@@ -152,6 +152,17 @@ def test_a_clock_that_goes_back_replaces_the_latest_reading():
     assert gauge.series("a", 60).low == (2 * MIB,)
 
 
+def test_a_clock_that_was_set_back_costs_the_past_and_not_the_trend_to_come():
+    gauge = Gauge()
+    for second in range(120):
+        gauge.add(START + second, 500 * MIB)
+    for second in range(60):
+        gauge.add(START - 3600 + second, (100 + second) * MIB)
+    assert gauge.peak == 500 * MIB
+    assert round(gauge.growth() / MIB) == 60
+    assert len(gauge.series("a", 3600).low) == 60
+
+
 def test_nothing_is_known_of_an_empty_gauge():
     gauge = Gauge()
     assert gauge.growth() is None

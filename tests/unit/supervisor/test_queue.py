@@ -75,3 +75,21 @@ def test_one_more_may_start_below_the_limit_and_never_while_paused():
 def test_what_a_waiting_task_waits_for():
     assert wait_reason(paused=True, concurrency=4) == "waits: dispatch is paused"
     assert wait_reason(paused=False, concurrency=4) == "waits for one of 4 places"
+
+
+def test_who_is_first_can_be_looked_at_and_stays():
+    tasks = waiting([0, 5, 0, 0])
+    queue = Queue()
+    for one in (*tasks.values(), tasks["t1"]):
+        queue.put(one)
+    assert [one.id for one in queue.first(tasks.get, 3)] == ["t1", "t0", "t2"]
+    tasks["t0"].state = State.STOPPED
+    assert [one.id for one in queue.first(tasks.get, 9)] == ["t1", "t2", "t3"]
+    assert drained(queue, tasks) == ["t1", "t2", "t3"]
+
+
+def test_behind_whom_a_waiting_task_waits():
+    assert wait_reason(paused=False, concurrency=4, behind="big") == (
+        "waits for its turn behind big"
+    )
+    assert wait_reason(paused=True, concurrency=4, behind="big") == "waits: dispatch is paused"

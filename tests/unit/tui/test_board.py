@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heaptui.client import Down
-from heaptui.model import Alert, Row, State
+from heaptui.model import Alert, Row, State, VerdictKind
 from heaptui.protocol import Change, Picture
 from heaptui.tui.board import BAD_MAX, RECENT_MAX, RECENT_S, REORDER_S, Board
 from heaptui.tui.danger import Danger, danger
@@ -47,6 +47,9 @@ def test_danger_follows_soft_limit_cap_and_time() -> None:
     assert danger(calm) is Danger.CALM
     assert danger(of(calm, memory_bytes=820 * MIB)) is Danger.AMBER
     assert danger(of(calm, memory_bytes=1000 * MIB)) is Danger.RED
+    assert danger(of(calm, memory_bytes=820 * MIB, soft_bytes=None)) is Danger.CALM
+    assert danger(of(calm, state=State.RECYCLING, memory_bytes=820 * MIB)) is Danger.AMBER
+    assert danger(of(calm, state=State.QUARANTINED)) is Danger.RED
     assert danger(of(calm, to_cap_s=1199.0)) is Danger.AMBER
     assert danger(of(calm, to_cap_s=1201.0)) is Danger.CALM
     assert danger(of(calm, state=State.FAILED)) is Danger.RED
@@ -315,6 +318,43 @@ def test_invariants_hold_under_any_changes_and_keys(steps: list[tuple]) -> None:
         if step[0] in ("change", "picture", "wait") and cursor in board.visible:
             assert board.cursor == cursor
         assert board.marks <= board.rows.keys()
-        if frozen and step[0] in ("change", "picture", "wait"):
+        # what was marked may have left, and with it the hold
+        if frozen and board.frozen and step[0] in ("change", "picture", "wait"):
             kept = [id for id in before if id in board.visible]
             assert [id for id in board.visible if id in before] == kept
+
+
+def test_what_waits_for_the_operator_comes_before_what_only_ended() -> None:
+    ended = {
+        State.DONE: NOW,
+        State.FAILED: NOW - 1,
+        State.LOST: NOW - 50,
+        State.QUARANTINED: NOW - 40,
+    }
+    board = board_of(*(row(state.value, state=state, ended_at=at) for state, at in ended.items()))
+    assert names(board) == ["quarantined", "lost", "done", "failed"]
+
+
+def test_the_worst_is_in_danger_or_waits_for_the_operator() -> None:
+    calm, stuck = row("calm"), row("stuck", state=State.QUARANTINED, ended_at=NOW - 9)
+    board = board_of(calm, stuck, row("failed", state=State.FAILED, ended_at=NOW))
+    assert board.worst() == stuck
+    soon = of(calm, to_cap_s=60.0)
+    board.apply(change(soon), NOW)
+    assert board.worst() == soon
+    board.apply(change(calm), NOW)
+    board.go("stuck_", NOW)
+    board.put_away(NOW)
+    assert board.worst() == calm
+
+
+def test_states_and_verdicts_are_found_and_counted() -> None:
+    board = board_of(
+        row("a", state=State.RECYCLING),
+        row("b", state=State.QUARANTINED, verdict=VerdictKind.V8_HEAP, ended_at=NOW),
+        row("c"),
+    )
+    assert (board.sums().recycling, board.sums().quarantined) == (1, 1)
+    for text, found in (("recycl", ["a"]), ("quarant", ["b"]), ("v8-heap", ["b"])):
+        board.filter_by(text, NOW)
+        assert names(board) == found

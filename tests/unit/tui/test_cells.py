@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from heaptui.model import State
-from heaptui.tui.cells import bar, cut, left, right, safe, soft_limit, sparkline
+from heaptui.tui.cells import bar, cut, left, right, safe, sparkline
 from heaptui.tui.glyphs import ASCII, UNICODE, glyphs
 
 _TEXT = st.text(max_size=40).map(safe)
@@ -66,11 +66,6 @@ def test_a_sparkline_is_as_wide_as_it_was_asked_to_be(values, width) -> None:
     assert len(sparkline(values, width)) == width
 
 
-def test_the_soft_limit_is_four_fifths() -> None:
-    assert soft_limit(1000) == 800
-    assert soft_limit(None) is None
-
-
 def test_every_state_reads_without_colour() -> None:
     groups = {sign: {s for s in State if UNICODE.of(s) == sign} for sign in map(UNICODE.of, State)}
     # starting is running that has no figures yet, backing off is waiting that says until when
@@ -79,6 +74,7 @@ def test_every_state_reads_without_colour() -> None:
         {State.STARTING, State.RUNNING},
     ]
     assert {len(ASCII.of(state)) for state in State} == {1}
+    assert ASCII.of(State.QUARANTINED) != ASCII.alert
     assert all(ASCII.of(state).isascii() for state in State)
     assert glyphs(ascii_only=True) is ASCII and glyphs(ascii_only=False) is UNICODE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from heaptui.model import State
@@ -45,6 +46,22 @@ def test_what_cannot_be_done_says_why() -> None:
     assert by_id["task.retry"].available(_LIVE) == "it has not ended"
     assert by_id["task.forget"].available(None) == "there is no task under the cursor"
     assert by_id["task.new"].available(None) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        (State.RUNNING, None),
+        (State.RECYCLING, "it is being recycled already"),
+        (State.STOPPING, "it is being stopped"),
+        (State.QUEUED, "it does not run yet"),
+        (State.LOST, "it has ended"),
+    ],
+)
+def test_only_a_worker_that_runs_is_recycled(state: State, why: str | None) -> None:
+    by_id = {entry.id: entry for entry in BINDINGS}
+    for id in ("task.recycle", "detail.recycle"):
+        assert by_id[id].available(replace(_LIVE, state=state)) == why
 
 
 def test_keys_read_as_an_operator_writes_them() -> None:

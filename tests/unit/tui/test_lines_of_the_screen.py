@@ -7,17 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heaptui.model import CapMeans, HostSample, State
+from heaptui.model import Alert, CapMeans, HostSample, State, VerdictKind
 from heaptui.protocol import Picture
 from heaptui.tui.board import Board
 from heaptui.tui.glyphs import UNICODE
-from heaptui.tui.keymap import BINDINGS
+from heaptui.tui.keymap import BINDINGS, resolved
+from heaptui.tui.keys import first_keys
 from heaptui.tui.lines import Line, text_of, width_of
-from heaptui.tui.widgets.alerts import alert_line
-from heaptui.tui.widgets.columns import heading, layout
+from heaptui.tui.widgets.alerts import actions_of, alert_line, alerts_lines
+from heaptui.tui.widgets.columns import Layout, heading, layout
 from heaptui.tui.widgets.footer import footer_line
 from heaptui.tui.widgets.header import header_line
-from heaptui.tui.widgets.rows import Look, age, heap_pair, row_line
+from heaptui.tui.widgets.look import Look
+from heaptui.tui.widgets.reasons import age
+from heaptui.tui.widgets.rows import heap_pair, row_line
 from heaptui.tui.widgets.summary import summary_line
 from heaptui.tui.widgets.welcome import welcome_lines
 from heaptui.units import GIB, MIB
@@ -137,11 +140,24 @@ def test_unknown_is_a_dot_and_never_zero() -> None:
             {"state": State.BACKOFF, "next_try_at": NOW + 12, "reason": "exit code 1"},
             "exit code 1   next try in 12s",
         ),
+        (
+            {
+                "state": State.BACKOFF,
+                "next_try_at": NOW + 4,
+                "reason": "went over its cap of 300M: the kernel ended it",
+                "verdict": VerdictKind.CAP,
+                "cap_bytes": 450 * MIB,
+                "cap_source": "grown",
+            },
+            "next try with a cap of 450M in 4s",
+        ),
+        ({"state": State.RECYCLING, "memory_bytes": None, "doing": "drains"}, "drains"),
+        ({"state": State.RECYCLING, "memory_bytes": None}, "recycles"),
         ({"state": State.STARTING, "memory_bytes": None}, "starts"),
         ({"state": State.RUNNING, "memory_bytes": None}, "not measured yet"),
         ({"state": State.STOPPING, "memory_bytes": None}, "stopping"),
         ({"state": State.FAILED, "reason": "exit code 3"}, "exit code 3"),
-        ({"state": State.LOST, "reason": None}, "its end was not seen"),
+        ({"state": State.LOST, "reason": None}, "nobody knows how it ended   R retry"),
         ({"state": State.DONE, "reason": "finished", "ended_at": NOW - 90}, "finished after 5m00"),
         ({"state": State.STOPPED, "reason": "stopped by the operator"}, "stopped by the operator"),
     ],
@@ -149,6 +165,90 @@ def test_unknown_is_a_dot_and_never_zero() -> None:
 def test_a_row_without_figures_says_why(fields: dict, said: str) -> None:
     for width in (80, 120, 200):
         assert said in text_of(row_line(row("a", **fields), look(width)))
+
+
+QUARANTINED = {
+    "state": State.QUARANTINED,
+    "verdict": VerdictKind.V8_HEAP,
+    "ended_at": NOW - 400,
+    "reason": "reached V8's heap limit; a larger limit was tried once. It needs more than 1.5G.",
+}
+
+
+def test_a_quarantined_row_says_why_and_the_keys_that_go_on_at_every_width() -> None:
+    stuck = row("a", **QUARANTINED)
+    said = {width: text_of(row_line(stuck, look(width))) for width in (80, 100, 120, 200)}
+    assert all("+ raise, then R retry" in text and "6m ago" in text for text in said.values())
+    assert "V8 heap limit" in said[80]
+    plain = text_of(row_line(stuck, look(80, heap=False)))
+    assert "V8 heap limit   + raise, then R retry" in plain
+    assert "quarantined: reached V8's heap limit" in said[120]
+    assert "It needs more than 1.5G." in said[200]
+    assert "+ raise" not in text_of(
+        row_line(row("a", **(QUARANTINED | {"verdict": None})), look(120))
+    )
+
+
+def test_a_lost_row_says_that_nobody_knows_how_it_ended() -> None:
+    lost = row("a", state=State.LOST, ended_at=NOW - 60, reason="the machine was started again")
+    text = text_of(row_line(lost, look(160)))
+    assert "nobody knows how it ended: the machine was started again   R retry" in text
+    assert "nobody knows how it ended   R retry" in text_of(row_line(lost, look(80)))
+
+
+def test_the_keys_that_a_row_names_are_those_in_force() -> None:
+    entries, _ = resolved({"task.raise": "f5", "task.retry": "ctrl+r"})
+    own = Look(layout=layout(120, 16, heap=True), now=NOW, keys=first_keys(entries))
+    assert "F5 raise, then ctrl+r retry" in text_of(row_line(row("a", **QUARANTINED), own))
+
+
+def test_a_waiting_row_has_its_expected_peak_where_there_is_room() -> None:
+    waits = row("a", state=State.QUEUED, wait_reason="waits for 1.2G", expected_bytes=2 * GIB)
+    assert "waits for 1.2G   expected peak 2.00G" in text_of(row_line(waits, look(80)))
+    long = msgspec.structs.replace(waits, wait_reason="waits for " + "x" * 40)
+    assert "expected" not in text_of(row_line(long, look(80)))
+
+
+def test_what_heaptui_does_stands_where_there_is_room_in_its_colour() -> None:
+    busy = row("a", doing="collects garbage", spark=tuple(range(20)))
+    for width in (120, 200):
+        line = row_line(busy, look(width))
+        assert roles(line, "collects garbage") == {"sky"}
+        assert line[0] == (" ●", "sky")
+        assert "100M" in text_of(line)
+    assert "collects" not in text_of(row_line(busy, look(80)))
+    assert row_line(busy, look(80))[0] == (" ●", "sky")
+    beside = Look(layout=layout(90, 40, heap=False), now=NOW)
+    assert "a " in text_of(row_line(busy, beside)) and "collects garbage" in text_of(
+        row_line(busy, beside)
+    )
+
+
+def test_a_recycling_row_keeps_its_figures_and_its_sign() -> None:
+    line = row_line(row("a", state=State.RECYCLING), look(120))
+    assert line[0] == (" ↻", "sky") and "100M" in text_of(line)
+
+
+def test_progress_has_a_column_on_a_wide_terminal_where_somebody_tells_it() -> None:
+    def shape(width: int, *, progress: bool) -> Layout:
+        return layout(width, 16, heap=True, progress=progress)
+
+    assert shape(160, progress=True).has("progress")
+    assert not shape(160, progress=False).has("progress")
+    assert not shape(159, progress=True).has("progress")
+    wide = Look(layout=shape(200, progress=True), now=NOW)
+    far = row("a", done=120.0, total=200.0, progress="chapter\x1b[2J 12")
+    assert "60% chapter 12" in text_of(row_line(far, wide))
+    assert "31,200" in text_of(row_line(row("a", done=31_200.0), wide))
+    assert "1e+300" in text_of(row_line(row("a", done=1e300, total=0.0), wide))
+
+
+def test_the_bar_has_its_tick_at_the_soft_limit_of_the_row() -> None:
+    def tick(soft: int | None) -> int:
+        return text_of(row_line(row("a", soft_bytes=soft), look(120))).find("┊")
+
+    assert tick(GIB // 2) < tick(int(GIB * 0.8))
+    assert tick(None) == -1
 
 
 def test_marked_and_under_the_cursor() -> None:
@@ -200,6 +300,31 @@ def test_the_header_says_what_is_wrong() -> None:
     assert roles(full, "50.0") == {"red"} and roles(full, "24.0 of 24.0G") == {"red"}
 
 
+def test_the_sum_of_caps_is_held_against_the_machine() -> None:
+    assert "caps 21.5G 90%" in text_of(header())
+    assert "expected 3.0 of 4.0G" in text_of(
+        header(160, budget_bytes=4 * GIB, expected_bytes=3 * GIB)
+    )
+    assert "exp 3.0/4.0G" in text_of(header(80, budget_bytes=4 * GIB, expected_bytes=3 * GIB))
+    assert "expected 3.00G" in text_of(header(160, expected_bytes=3 * GIB))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_what_the_policy_does_is_never_louder_than_the_machine(width: int) -> None:
+    line = header(width, policy="observe", held="memory pressure of 14 % (calm below 10 %)")
+    assert width_of(line) <= width
+    assert roles(line, "observe") == {"sky"} and roles(line, "held: m") == {"sky"}
+    for part in ("web-3", "24.0G", "● 6", "✗ 1"):
+        assert part in text_of(line)
+    assert "held" not in text_of(header(width, paused=True, held="x"))
+
+
+def test_swap_in_use_comes_before_the_sum_of_caps() -> None:
+    used = msgspec.structs.replace(host().sample, swap_used_bytes=GIB)
+    assert "swap 1.00G" in text_of(header(110, sample=used))
+    assert "swap" not in text_of(header(110))
+
+
 def picture_sample(*, available: int, pressure: float) -> HostSample:
     sample = host().sample
     assert sample is not None
@@ -213,28 +338,70 @@ def test_before_the_first_picture_the_header_says_so() -> None:
 
 
 # --- alert, summary, footer, welcome ---------------------------------------------------------
+def alerted(width: int, *, here: bool = True, **fields: object) -> Line:
+    alerts = [msgspec.structs.replace(ALERTS[0], **fields), *ALERTS[1:]]
+    return alert_line(alerts, scene()[0], width, UNICODE, BINDINGS, here=here)
+
+
 def test_an_alert_is_one_line_with_the_keys_that_act_on_it() -> None:
-    worst = scene()[0]
-    there = text_of(alert_line(ALERTS, worst, 120, UNICODE, here=True))
+    there = text_of(alerted(140))
     assert there.startswith(" ▲ refactor-auth reaches its 2.0G cap in 1m20")
-    assert "g collect   s snapshot" in there and "1 of 2" in there and "a seen" in there
-    without = msgspec.structs.replace(worst, heap_used_bytes=None, heaps=0)
-    assert "K stop…" in text_of(alert_line(ALERTS, without, 120, UNICODE, here=True))
-    away = text_of(alert_line(ALERTS, worst, 80, UNICODE, here=False))
-    assert "! go" in away and width_of(((away, "plain"),)) <= 80
-    assert alert_line([], None, 80, UNICODE, here=False) == ()
+    assert "g collect…   s snapshot…" in there and "1 of 2" in there and "a seen" in there
+    away = text_of(alerted(80, here=False))
+    assert "! go" in away and len(away) == 80
+    assert alert_line([], None, 80, UNICODE, BINDINGS, here=False) == ()
+
+
+def test_an_alerts_keys_are_those_in_force_that_can_be_used_now() -> None:
+    entries, _ = resolved({"task.raise": "f5"})
+    ids = ("task.retry", "task.raise", "task.split", "task.stop")
+    alert = msgspec.structs.replace(ALERTS[0], actions=ids)
+    keys = actions_of(alert, scene()[0], entries)
+    assert keys == [("f5", "raise…"), ("K", "stop…")]
+    machine = msgspec.structs.replace(alert, task_id=None, actions=("dispatch.pause", "view.worst"))
+    assert actions_of(machine, None, entries) == [("P", "pause"), ("!", "worst")]
+    assert actions_of(alert, None, entries) == []
+
+
+def test_an_alerts_figures_come_before_all_keys_but_the_first() -> None:
+    narrow = text_of(alerted(80, actions=("heap.collect", "task.stop"), text="x" * 30))
+    assert "x" * 30 in narrow and "g collect" in narrow and "K stop" not in narrow
+
+
+def test_an_alert_says_what_it_means_where_there_is_room() -> None:
+    means = "Unless it shrinks it ends then; nothing it did is kept."
+    assert means in text_of(alerted(200, meaning=means))
+    assert "Unless" not in text_of(alerted(100, meaning=means))
+
+
+def test_every_alert_is_listed_with_its_meaning_and_its_keys() -> None:
+    alerts = [
+        msgspec.structs.replace(ALERTS[0], meaning="It ends then. " * 12, since=NOW - 95),
+        Alert(id="m", level="amber", text="the machine swaps " * 9, actions=("dispatch.pause",)),
+    ]
+    rows = {task.id: task for task in scene()}
+    for width in (70, 96):
+        lines = alerts_lines(
+            alerts, rows, {"m"}.__contains__, BINDINGS, width, now=NOW, glyphs=UNICODE
+        )
+        assert all(width_of(line) <= width for line in lines)
+        text = " ".join(text_of(line).strip() for line in lines)
+        assert "for 1m35" in text and text.count("It ends then.") == 12 and "g collect" in text
+        assert text.count("swaps") == 9 and "seen" in text and "P pause" in text
+    nothing = alerts_lines([], {}, set().__contains__, BINDINGS, 70, now=NOW, glyphs=UNICODE)
+    assert text_of(nothing[0]) == "There is no alert."
 
 
 @pytest.mark.parametrize("width", [60, 80, 99, 100, 120])
 def test_an_alert_keeps_the_margin(width: int) -> None:
-    line = text_of(alert_line(ALERTS, scene()[0], width, UNICODE, here=True))
+    line = text_of(alert_line(ALERTS, scene()[0], width, UNICODE, BINDINGS, here=True))
     assert len(line) == width and line.endswith("seen ")
 
 
 def test_an_alert_has_the_colour_of_its_row() -> None:
     far = msgspec.structs.replace(ALERTS[0], level="red")
     for task, role in ((scene()[0], "red"), (scene()[1], "amber")):
-        assert alert_line([far], task, 120, UNICODE, here=False)[0][1] == role
+        assert alert_line([far], task, 120, UNICODE, BINDINGS, here=False)[0][1] == role
 
 
 def board() -> Board:
@@ -245,13 +412,15 @@ def board() -> Board:
 
 def test_the_summary_sums_what_the_filter_shows() -> None:
     made = board()
-    assert text_of(summary_line(made, (0, 8), 80, typing=False)).startswith(" 8 tasks  3.60G")
+    assert text_of(summary_line(made, (0, 8), 80, UNICODE, typing=False)).startswith(
+        " 8 tasks  3.60G"
+    )
     made.filter_by("bench", NOW)
-    line = text_of(summary_line(made, (0, 2), 80, typing=False))
+    line = text_of(summary_line(made, (0, 2), 80, UNICODE, typing=False))
     assert line.startswith(" /bench  2 of 8 tasks  293M")
     made.order_by("memory", NOW, reverse=True)
     made.mark()
-    line = text_of(summary_line(made, (0, 1), 100, typing=False))
+    line = text_of(summary_line(made, (0, 1), 100, UNICODE, typing=False))
     assert "1 marked" in line and "by memory reversed" in line and "1-1 of 2" in line
 
 
@@ -285,8 +454,8 @@ def test_hostile_names_reach_no_line_raw() -> None:
     made.filter_by("\x1b[2J", NOW)
     texts = [
         text_of(row_line(evil, look(120))),
-        text_of(alert_line(ALERTS, evil, 120, UNICODE, here=True)),
-        text_of(summary_line(made, (0, 1), 120, typing=False)),
+        text_of(alert_line(ALERTS, evil, 120, UNICODE, BINDINGS, here=True)),
+        text_of(summary_line(made, (0, 1), 120, UNICODE, typing=False)),
     ]
     assert all(char.isprintable() for text in texts for char in text)
     assert "[red]x[/red]" in texts[0]

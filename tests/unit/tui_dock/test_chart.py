@@ -154,7 +154,7 @@ def test_a_peak_within_one_column_is_not_lost() -> None:
 
 
 def test_carries_soft_limit_and_cap() -> None:
-    lines = drawn(series(*[300 * M] * 60), Marks(cap=G))
+    lines = drawn(series(*[300 * M] * 60), Marks(cap=G, soft=820 * M))
     soft = next(text_of(line) for line in lines if text_of(line).lstrip().startswith("soft"))
     assert soft.count("┈") == 40
     assert text_of(lines[0]).split()[0] == "1.0G"
@@ -183,8 +183,15 @@ def test_without_a_cap_there_is_neither_soft_nor_colour() -> None:
     [(0, "quantity"), (799 * M, "quantity"), (820 * M, "amber"), (1000 * M, "red"), (G, "red")],
 )
 def test_the_level_is_a_colour(value: int, role: str) -> None:
-    assert level_role(value, G) == role
-    assert roles(drawn(series(*[value] * 60), Marks(cap=G))) == {role}
+    assert level_role(value, G, 800 * M) == role
+    assert roles(drawn(series(*[value] * 60), Marks(cap=G, soft=800 * M))) == {role}
+
+
+def test_without_a_soft_limit_only_the_cap_is_a_danger() -> None:
+    assert level_role(900 * M, G, None) == "quantity"
+    assert level_role(1000 * M, G, None) == "red"
+    lines = drawn(series(*[900 * M] * 60), Marks(cap=G))
+    assert not any("soft" in text_of(line) for line in lines)
 
 
 @given(st.floats(1, 1e13))

@@ -119,3 +119,14 @@ def test_a_preset_is_named_or_begun_and_what_looks_inside_can_be_left_out() -> N
     assert "large-context" in form(command="true", preset="huge").wrong["preset"]
     assert "yes or no" in form(command="true", preload="maybe").wrong["preload"]
     assert "from 0 to" in form(command="true", traced="-1").wrong["traced"]
+
+
+def test_the_memory_policy_of_one_task_is_written() -> None:
+    spec = only(command="node a.js", cap="2G", soft="1.5G", gc="every 5m", lost="retry")
+    assert spec.limits.soft_bytes == 3 << 29
+    assert (spec.gc, spec.retry_lost) == ("every 5m", True)
+    blank = only(command="node a.js", lost="ask")
+    assert (blank.limits.soft_bytes, blank.gc, blank.retry_lost) == (None, None, False)
+    assert "less than the cap" in form(command="true", cap="1G", soft="1G").wrong["soft"]
+    assert "every 5m" in form(command="true", gc="often").wrong["gc"]
+    assert "retry or ask" in form(command="true", lost="perhaps").wrong["lost"]

@@ -12,7 +12,7 @@ from heaptui.model import Event, Kind, ProcessSample, State, VerdictKind
 from heaptui.tui.facts import task_facts
 from heaptui.tui.lines import Line, fitted, flow, sentence, text_of, width_of, wrapped
 from heaptui.tui.widgets.dock.absent import context_lines, snapshot_lines
-from heaptui.tui.widgets.dock.events import event_lines, recent
+from heaptui.tui.widgets.dock.events import event_lines, event_role, recent
 from heaptui.tui.widgets.dock.figures import figures
 from heaptui.tui.widgets.dock.memory import memory_lines
 from heaptui.tui.widgets.dock.processes import branches, process_lines
@@ -22,7 +22,14 @@ from tests.terminal.dock_operator import NOW, G, M, a_detail, a_row, a_series
 UNKNOWN: dict[str, Any] = dict.fromkeys(
     [
         *("memory_bytes", "memory_from", "rss_bytes", "pss_bytes", "uss_bytes", "peak_bytes"),
-        *("cap_bytes", "cap_means", "growth_bytes_per_min", "to_cap_s", "cpu_percent"),
+        *(
+            "cap_bytes",
+            "soft_bytes",
+            "cap_means",
+            "growth_bytes_per_min",
+            "to_cap_s",
+            "cpu_percent",
+        ),
         *("processes", "heap_limit_bytes", "timeout_s", "pid"),
     ]
 )
@@ -49,7 +56,7 @@ def test_figures_have_their_values() -> None:
         "pid 41822",
         "age 34m",
         "cap 2.0G by cgroup v2",
-        "soft at 1.6G",
+        "soft at 1.60G",
         "V8 heap limit 1.50G",
         "time-out in 25m",
     ):
@@ -65,6 +72,59 @@ def test_what_is_unknown_is_a_dot_or_absent_and_never_zero() -> None:
 def test_a_share_of_the_host_is_said_to_be_one() -> None:
     assert "share of this host" in figures_of(cap_source="share")
     assert "share" not in figures_of(cap_source="given")
+
+
+def test_what_the_worker_and_the_policy_did_has_figures() -> None:
+    text = figures_of(
+        doing="asks for a checkpoint",
+        done=120.0,
+        total=200.0,
+        progress="chapter\n12",
+        checkpoint_at=NOW - 252,
+        checkpoint_bytes=61 << 10,
+        result_bytes=3 * M,
+        expected_bytes=int(1.8 * G),
+        recycles=2,
+        ooms=1,
+        cap_source="grown",
+    )
+    for part in (
+        "asks for a checkpoint\n",
+        "progress 120 of 200 (60 %) chapter 12",
+        "checkpoint 4m12 ago, 61k",
+        "result 3.00M",
+        "expected peak 1.80G",
+        "recycles 2",
+        "out of memory 1 x",
+        "grown after it ran out of memory",
+    ):
+        assert part in text
+    assert not {"progress", "checkpoint", "recycles"} & set(figures_of().split())
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [(State.QUARANTINED, "raise its limits and retry it"), (State.LOST, "Nobody knows how")],
+)
+def test_a_task_that_waits_for_the_operator_says_so(state: State, says: str) -> None:
+    text = figures_of(state=state, ended_at=NOW, reason="it was too large", checkpoint_at=NOW - 60)
+    assert text.startswith("it was too large")
+    assert says in text.replace("\n", " ")
+    assert "checkpoint 1m00 ago" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "role"),
+    [
+        *((kind, "sky") for kind in ("soft", "recycled", "try-again", "gc", "stop")),
+        *((kind, "red") for kind in ("quarantine", "v8-heap-limit", "cap", "unknown", "lost")),
+        ("alert", "amber"),
+        ("finished", "plain"),
+        ("queued", "plain"),
+    ],
+)
+def test_an_event_has_the_colour_of_what_it_means(kind: str, role: str) -> None:
+    assert event_role(kind) == role
 
 
 def test_a_waiting_task_says_why() -> None:

@@ -71,12 +71,26 @@ def test_a_name_is_one_short_line() -> None:
 
 def test_the_outcome_is_a_sentence() -> None:
     row = a_row()
-    assert outcome([row], kill=True) == "refactor-auth: killed 2 processes"
-    assert outcome([row], kill=False) == (
+    assert outcome([row], "kill", 30.0) == "refactor-auth: killed 2 processes"
+    assert outcome([row], "terminate", 30.0) == (
         "refactor-auth: TERM sent to 2 processes; what is left after 10s is killed"
     )
+    assert outcome([row], "drain", 30.0) == (
+        "refactor-auth: drains: finishes what is in hand; what is left after 30s is stopped"
+    )
     waiting = a_row(state=State.QUEUED)
-    assert outcome([waiting], kill=False) == "refactor-auth: taken from the queue"
+    assert outcome([waiting], "terminate", 30.0) == "refactor-auth: taken from the queue"
+
+
+def test_a_stop_says_what_is_lost_by_it() -> None:
+    assert "no checkpoint is kept: another attempt begins anew" in shown(
+        one_target(a_row(), None, 66, NOW)
+    )
+    kept = a_row(checkpoint_at=NOW - 252, checkpoint_bytes=61 << 10)
+    assert "newest checkpoint 4m12 old, 61k: a resume loses what came since" in shown(
+        one_target(kept, None, 80, NOW)
+    )
+    assert "with a checkpoint 1" in shown(several_targets([a_row(), kept], 66, NOW))
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from heaptui.model import Series
-from heaptui.tui.cells import SOFT_SHARE
 from heaptui.tui.danger import AT_CAP_SHARE
 from heaptui.tui.lines import Line, Role, Span, joined
 from heaptui.units import KIB, MIB, short_size
@@ -45,18 +44,15 @@ class Marks:
     """What the chart carries besides the line; bytes, None where there is none."""
 
     cap: int | None = None
+    soft: int | None = None
     peak: int | None = None
 
-    @property
-    def soft(self) -> float | None:
-        return None if self.cap is None else self.cap * SOFT_SHARE
 
-
-def level_role(value: float, cap: int | None) -> Role:
-    """The role of a quantity against its cap: quantity, amber beyond soft, red at the cap."""
-    if cap is None or value < cap * SOFT_SHARE:
-        return "quantity"
-    return "red" if value >= cap * AT_CAP_SHARE else "amber"
+def level_role(value: float, cap: int | None, soft: int | None) -> Role:
+    """The role of a quantity against its limits: quantity, amber beyond soft, red at the cap."""
+    if cap is not None and value >= cap * AT_CAP_SHARE:
+        return "red"
+    return "amber" if soft is not None and value >= soft else "quantity"
 
 
 def scale(highest: float, cap: int | None) -> float:
@@ -181,13 +177,14 @@ def plot_lines(
         soft_row = height - 1 - dot_row(marks.soft, top, height * 4) // 4
     note = ""
     if marks.cap is not None and marks.cap > top:
-        note = f"↑ cap {short_size(marks.cap)}, soft at {short_size(marks.soft)}"
+        soft = "" if marks.soft is None else f", soft at {short_size(marks.soft)}"
+        note = f"↑ cap {short_size(marks.cap)}{soft}"
     lines: list[Line] = []
     for y, cells in enumerate(grid):
         spans: list[Span] = [(f"{labels.get(y, ''):>{AXIS - 1}} ", "dim")]
         for x, cell in enumerate(cells):
             if cell.bits:
-                spans.append((dots(cell.bits), level_role(cell.most, marks.cap)))
+                spans.append((dots(cell.bits), level_role(cell.most, marks.cap, marks.soft)))
             elif y == soft_row:
                 spans.append(("┈" if dots is braille else "-", "dim"))
             elif y == 0 and 1 <= x <= len(note):

@@ -5,16 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from heaptui.model import AttemptRecord, Event
+from heaptui.model import AttemptRecord, Event, VerdictKind
 from heaptui.tui.lines import Line, Role, fitted, one_line, sentence
 
-_BAD = frozenset(("failed", "lost", "cap", "bad-launch", "timed-out", "killed-from-outside"))
-_ACTS = frozenset(("stop", "stopped", "kill", "retry", "adopted", "soft-limit", "capped", "placed"))
+_CALM_ENDS = frozenset((VerdictKind.FINISHED, VerdictKind.STOPPED))
+_ROLES: dict[str, Role] = {
+    **{kind.value: "red" for kind in VerdictKind if kind not in _CALM_ENDS},
+    "quarantine": "red",
+    "alert": "amber",
+    **dict.fromkeys(
+        (
+            "adopted", "gc", "placed", "raised", "recycle", "recycled", "soft", "stop", "stopped",
+            "try-again",
+        ),
+        "sky",
+    ),
+}  # fmt: skip
 
 
 def event_role(kind: str) -> Role:
-    """Red: it ended badly; sky: heaptui acted; else plain."""
-    return "red" if kind in _BAD else "sky" if kind in _ACTS else "plain"
+    """Red: it ended badly; amber: it is in danger; sky: heaptui acted; else plain."""
+    return _ROLES.get(kind, "plain")
 
 
 def clock_time(at: float, now: float, seconds: bool = False) -> str:

@@ -7,12 +7,13 @@ pair; it is never a zero.
 from __future__ import annotations
 
 from heaptui.model import Detail, Row, State, VerdictKind
-from heaptui.tui.cells import SOFT_SHARE
 from heaptui.tui.danger import SOON_S
 from heaptui.tui.lines import Line, Role, field, flow, one_line, sentence
 from heaptui.tui.widgets.dock.chart import level_role
 from heaptui.tui.widgets.dock.events import evidence_of, recent
 from heaptui.tui.widgets.dock.heap import heap_lines
+from heaptui.tui.widgets.reasons import doing_of
+from heaptui.tui.words import cap_source_words, progress_words
 from heaptui.units import duration, growth, short_size, size
 
 
@@ -20,7 +21,7 @@ def figures(row: Row, detail: Detail | None, width: int, height: int, now: float
     """At most `height` lines for the right side of the memory pane, the newest events last. Those
     take no room from figures."""
     if row.state.ended:
-        lines = _ended(row, detail, width)
+        lines = _ended(row, detail, width, now)
     elif row.state.live:
         lines = _live(row, detail, width, now)
     else:
@@ -34,20 +35,25 @@ def figures(row: Row, detail: Detail | None, width: int, height: int, now: float
 
 def _live(row: Row, detail: Detail | None, width: int, now: float) -> list[Line]:
     heap = heap_lines(row, detail.heaps if detail is not None else (), width, now)
+    doing = doing_of(row)
+    lines = sentence(doing, width, "sky") if doing else []
     if row.heap_used_bytes is None:
-        lines = flow([*_memory(row), *_shares(row)], width) + flow(_danger(row), width)
-        return [*lines, *flow(_processes(row, now), width), *heap, *flow(_limits(row, now), width)]
+        lines += flow([*_memory(row), *_shares(row)], width) + flow(_danger(row), width)
+        lines += flow(_work(row, now), width) + flow(_processes(row, now), width) + heap
+        return lines + flow([*_limits(row, now), *_ladder(row)], width)
     # heap against the rest comes first: it decides what there is to do
-    lines = flow(_memory(row), width) + heap
+    lines += flow(_memory(row), width) + flow(_work(row, now), width) + heap
     lines += flow(_danger(row), width)
-    lines += flow(_limits(row, now), width)
+    lines += flow([*_limits(row, now), *_ladder(row)], width)
     return lines + flow([*_processes(row, now), *_shares(row)], width)
 
 
 def _memory(row: Row) -> list[Line]:
     shown = size(row.memory_bytes)
     role: Role = (
-        "plain" if row.memory_bytes is None else level_role(row.memory_bytes, row.cap_bytes)
+        "plain"
+        if row.memory_bytes is None
+        else level_role(row.memory_bytes, row.cap_bytes, row.soft_bytes)
     )
     fields = [field("memory", shown, "plain" if role == "quantity" else role)]
     if row.memory_from is not None:
@@ -73,7 +79,7 @@ def _danger(row: Row) -> list[Line]:
     if row.growth_bytes_per_min is None:
         return []
     near = row.to_cap_s is not None and row.to_cap_s < SOON_S
-    role = level_role(row.memory_bytes or 0, row.cap_bytes)
+    role = level_role(row.memory_bytes or 0, row.cap_bytes, row.soft_bytes)
     hot: Role = ("red" if role == "red" else "amber") if near else "plain"
     fields = [(*field("growth", growth(row.growth_bytes_per_min), hot), (" a minute", "dim"))]
     if row.to_cap_s is not None:
@@ -102,9 +108,12 @@ def _limits(row: Row, now: float) -> list[Line]:
         if row.cap_means is not None:
             cap = (*cap, (f" by {row.cap_means.value}", "dim"))
         fields.append(cap)
-        fields.append(field("soft at", short_size(row.cap_bytes * SOFT_SHARE)))
+        if row.soft_bytes is not None:
+            fields.append(field("soft at", size(row.soft_bytes)))
+        if row.expected_bytes is not None and row.expected_bytes != row.cap_bytes:
+            fields.append(field("expected peak", size(row.expected_bytes)))
         if row.cap_source != "given":
-            fields.append((("a share of this host's memory", "dim"),))
+            fields.append(((cap_source_words(row), "dim"),))
     if row.timeout_s is not None and row.started_at is None:
         fields.append(field("time-out", duration(row.timeout_s)))
     elif row.timeout_s is not None and row.started_at is not None:
@@ -115,25 +124,58 @@ def _limits(row: Row, now: float) -> list[Line]:
     return fields
 
 
+def _work(row: Row, now: float) -> list[Line]:
+    """How far its worker is, and from where another attempt would go on."""
+    fields = []
+    if words := progress_words(row):
+        fields.append(field("progress", words))
+    if row.checkpoint_at is not None:
+        ago = f"{duration(max(0.0, now - row.checkpoint_at))} ago"
+        kept = "" if row.checkpoint_bytes is None else f", {size(row.checkpoint_bytes)}"
+        fields.append((*field("checkpoint", ago), (kept, "dim")))
+    if row.result_bytes is not None:
+        fields.append(field("result", size(row.result_bytes)))
+    return fields
+
+
+def _ladder(row: Row) -> list[Line]:
+    """What the memory policy had to do for it so far."""
+    fields = []
+    if row.recycles:
+        fields.append(field("recycles", str(row.recycles)))
+    if row.ooms:
+        fields.append(field("out of memory", f"{row.ooms} x", "amber"))
+    return fields
+
+
 def _waiting(row: Row, width: int, now: float) -> list[Line]:
     why = row.wait_reason or "waits for its turn"
     lines = [] if row.state is State.BACKOFF else sentence(one_line(why), width)
     if row.reason is not None:
         lines += sentence(f"attempt {row.attempts}: {one_line(row.reason)}", width, "red")
+    fields: list[Line] = []
     if row.next_try_at is not None:
-        lines.append(field("next try in", duration(max(0.0, row.next_try_at - now))))
+        fields.append(field("next try in", duration(max(0.0, row.next_try_at - now))))
     if row.peak_bytes is not None:
-        lines.append(field("peak so far", size(row.peak_bytes)))
-    lines += flow(_limits(row, now), width)
-    return lines
+        fields.append(field("peak so far", size(row.peak_bytes)))
+    lines += flow([*fields, *_ladder(row)], width)
+    return lines + flow(_work(row, now), width) + flow(_limits(row, now), width)
 
+
+_MEANS = {
+    State.QUARANTINED: "Nothing goes on with it until you raise its limits and retry it.",
+    State.LOST: "Nobody knows how it ended. Nothing goes on with it until you retry it.",
+}
+"""Of a task that waits for the operator."""
 
 _ENDED_ROLE: dict[State, Role] = {State.DONE: "plain", State.STOPPED: "plain"}
 
 
-def _ended(row: Row, detail: Detail | None, width: int) -> list[Line]:
+def _ended(row: Row, detail: Detail | None, width: int, now: float) -> list[Line]:
     why = one_line(row.reason) if row.reason else _outcome(row)
     lines = sentence(why, width, _ENDED_ROLE.get(row.state, "red"))
+    if row.state in _MEANS:
+        lines += sentence(_MEANS[row.state], width)
     fields = [field("peak", size(row.peak_bytes))]
     if row.started_at is not None and row.ended_at is not None:
         fields.append(field("ran", duration(row.ended_at - row.started_at)))
@@ -143,7 +185,7 @@ def _ended(row: Row, detail: Detail | None, width: int) -> list[Line]:
         fields.append(field("signal", str(row.signal)))
     if row.attempts > 1:
         fields.append(field("attempts", str(row.attempts)))
-    lines += flow(fields, width)
+    lines += flow([*fields, *_ladder(row)], width) + flow(_work(row, now), width)
     if row.cap_bytes is not None:
         cap = field("cap", short_size(row.cap_bytes))
         lines.append((*cap, (f" by {row.cap_means.value}", "dim")) if row.cap_means else cap)

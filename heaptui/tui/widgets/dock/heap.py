@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from heaptui.model import Kind, ProcessHeap, Row
+from heaptui.tui.danger import beyond_soft
 from heaptui.tui.heaps import heap_name, heap_share, is_tight, largest_first, runtime_of
 from heaptui.tui.lines import Line, Role, field, flow, one_line, sentence
 from heaptui.units import MIB, count, duration, size
@@ -93,7 +94,7 @@ def _hints(row: Row, heaps: Sequence[ProcessHeap], width: int) -> list[Line]:
         what = f"memory is outside the heap: {size(rest)}"
     else:
         return []
-    return sentence(what, width, "amber" if _near_cap(row) else "plain")
+    return sentence(what, width, "amber" if beyond_soft(row) else "plain")
 
 
 def _limit_first(row: Row) -> bool:
@@ -103,10 +104,6 @@ def _limit_first(row: Row) -> bool:
     if row.cap_bytes is None or row.memory_bytes is None:
         return True
     return row.heap_limit_bytes - row.heap_used_bytes < row.cap_bytes - row.memory_bytes
-
-
-def _near_cap(row: Row) -> bool:
-    return bool(row.cap_bytes and row.memory_bytes and row.memory_bytes > row.cap_bytes * 0.8)
 
 
 def _spaces(heap: ProcessHeap) -> list[Line]:

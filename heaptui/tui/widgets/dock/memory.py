@@ -46,7 +46,7 @@ def memory_lines(
     if series is None or not any(each is not None for each in series.high):
         plot = _without_samples(row, series, plot_width, height)
     else:
-        marks = Marks(row.cap_bytes, row.peak_bytes)
+        marks = Marks(row.cap_bytes, row.soft_bytes, row.peak_bytes)
         until = "now" if row.state.live else clock_time(series.until, now)
         plot = _chart(series, marks, Frame(plot_width, height, span_of(row, now), until, dots))
     return beside(plot, plot_width + GAP, side)

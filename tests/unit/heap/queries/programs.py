@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from heaptui.heap import wire
+from heaptui import wire
 from heaptui.heap.analysis.fast import Fast
 from heaptui.runtime import node
 from tests.integration.runtime.python_preload_stage import engine, running

@@ -1,32 +1,30 @@
-"""An operator's connection: calls, and one stream that reconnects by itself.
-
-A supervisor may be replaced at any moment (detached, crashed, upgraded). A call that finds none
-waits through the hand-over; the stream says that it is `Down` and goes on with a fresh picture.
-"""
+"""An operator's client: calls that wait through a hand-over, and a stream that reconnects."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
-import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from heaptui import protocol
-from heaptui.errors import FAMILY, HeaptuiError, Refused, Unreachable, UsageError
+from heaptui.client.connection import Connection
+from heaptui.client.environment import sendable
+from heaptui.client.operator import Down, Update
+from heaptui.errors import HeaptuiError, Refused, Unreachable
 from heaptui.model import (
     AttemptRecord,
     Collection,
     Detail,
+    Event,
     Finding,
     Host,
+    Measures,
+    ResultFile,
     Row,
     SelfReport,
     Series,
@@ -35,203 +33,14 @@ from heaptui.model import (
     TaskSpec,
 )
 from heaptui.paths import StateDir
-from heaptui.peer import lines, peer_uid
-from heaptui.protocol import Bye, Change, Picture, Pong, Reply
+from heaptui.peer import peer_uid
+from heaptui.protocol import Pong
 
 HAND_OVER_S = 3.0
 """Seconds within which another supervisor takes over from one that went."""
 
 _RETRY_S = 0.05
 _HELLO_WITHIN_S = 10.0
-_ANSWER_MAX = 256 << 20
-"""Bytes of the longest answer: a list of all tasks there ever were is one line."""
-
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_SURROGATES = re.compile(r"[\ud800-\udfff]")
-"""What os.fsdecode makes of bytes that are no UTF-8 (PEP 383)."""
-
-
-class Down(Struct, frozen=True):
-    """The stream is interrupted; it goes on by itself. `why` for the screen."""
-
-    why: str
-
-
-Update = Picture | Change | Down
-
-
-class Operator(Protocol):
-    """What the app and the commands may ask of a supervisor, wherever it lives."""
-
-    async def submit(self, specs: list[TaskSpec], environment: dict[str, str]) -> list[str]: ...
-    async def tasks(self, *, all: bool = False, ids: Sequence[str] = ()) -> list[Row]: ...
-    async def show(self, task: str, events: int = 200) -> Detail: ...
-    async def history(self, limit: int = 100, match: str = "") -> list[AttemptRecord]: ...
-    async def series(self, task: str, span_s: float = 1800) -> Series: ...
-    async def stop(
-        self,
-        tasks: Sequence[str],
-        *,
-        attempts: Sequence[int] | None = None,
-        now: bool = False,
-        grace_s: float | None = None,
-    ) -> list[Row]: ...
-    async def retry(
-        self, tasks: Sequence[str], *, attempts: Sequence[int] | None = None
-    ) -> list[Row]: ...
-    async def forget(self, tasks: Sequence[str]) -> int: ...
-    async def dispatch(
-        self, *, paused: bool | None = None, concurrency: int | None = None
-    ) -> Host: ...
-    async def settled(self, tasks: Sequence[str]) -> list[Row]: ...
-    async def collect(
-        self, tasks: Sequence[str], *, attempts: Sequence[int] | None = None, pid: int | None = None
-    ) -> list[Collection]: ...
-    async def plan_snapshot(
-        self, task: str, *, pid: int | None = None, path: str | None = None
-    ) -> SnapshotPlan: ...
-    async def take_snapshot(
-        self,
-        task: str,
-        *,
-        attempt: int | None = None,
-        pid: int | None = None,
-        path: str | None = None,
-        raise_cap: bool = False,
-        insist: bool = False,
-    ) -> Snapshot: ...
-    async def snapshots(self, task: str | None = None) -> list[Snapshot]: ...
-    async def delete_snapshots(self, ids: Sequence[int]) -> int: ...
-    async def hunt(
-        self,
-        task: str,
-        *,
-        attempt: int | None = None,
-        pid: int | None = None,
-        seconds: float = 120.0,
-        requests: int | None = None,
-        raise_cap: bool = False,
-    ) -> Finding: ...
-    async def findings(self, task: str | None = None) -> list[Finding]: ...
-    async def cancel_activity(self, id: str) -> bool: ...
-    async def raise_limits(
-        self,
-        tasks: Sequence[str],
-        *,
-        attempts: Sequence[int] | None = None,
-        cap_bytes: int | None = None,
-        heap_bytes: int | None = None,
-    ) -> list[Row]: ...
-    async def look_at_self(self) -> SelfReport: ...
-    async def leave(self) -> None: ...
-    async def ping(self) -> Pong: ...
-    def watch(self) -> AsyncIterator[Update]: ...
-
-
-def sendable(environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """What of it a task can be given, and the names of the rest: what is not UTF-8 text cannot be
-    told to a supervisor, and a name with control characters no supervisor takes."""
-    kept = {
-        key: value
-        for key, value in environment.items()
-        if _is_text(key + value) and not _CONTROLS.search(key)
-    }
-    return kept, [key for key in environment if key not in kept]
-
-
-def _is_text(text: str) -> bool:
-    return text.isascii() or not _SURROGATES.search(text)
-
-
-def _before(error: UnicodeEncodeError) -> str:
-    return str(error.object[max(0, error.start - 20) : error.start])
-
-
-class _Wire:
-    """One connection: replies by sequence number, everything else into a bounded stream."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._seq = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[bytes]] = {}
-        self.stream: asyncio.Queue[Picture | Change | None] = asyncio.Queue(maxsize=64)
-        self.why = "the supervisor went away"
-        self.closed = False
-        self._pump = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        try:
-            async with aclosing(lines(self._reader, _ANSWER_MAX)) as arriving:
-                async for line in arriving:
-                    match protocol.decode_downstream(line):
-                        case Reply() as reply:
-                            self._settle(reply)
-                        case (Picture() | Change()) as picture:
-                            # whoever is stalled stops here: the socket fills, the server skips
-                            await self.stream.put(picture)
-                        case Bye(reason):
-                            self.why = reason
-        except (OSError, ValueError, msgspec.DecodeError) as error:
-            self.why = f"the connection broke: {error}"
-        finally:
-            for future in self._waiting.values():
-                if not future.done():
-                    future.set_exception(ConnectionResetError(self.why))
-            self._waiting.clear()
-            with suppress(asyncio.QueueFull):
-                self.stream.put_nowait(None)
-            self.closed = True
-            self._writer.close()
-
-    def _settle(self, reply: Reply) -> None:
-        # a call that was not understood may be answered without its number
-        meant = [reply.seq] if reply.seq else list(self._waiting)
-        for seq in meant:
-            future = self._waiting.pop(seq, None)
-            if future is None or future.done():
-                continue
-            if reply.fault is None:
-                future.set_result(bytes(reply.answer))
-            else:
-                kind = FAMILY.get(reply.fault.kind, HeaptuiError)
-                future.set_exception(kind(reply.fault.what, reply.fault.remedy))
-
-    async def call(self, request: Any) -> Any:
-        if self.closed:
-            raise ConnectionResetError(self.why)
-        seq = next(self._seq)
-        try:
-            line = protocol.encode(protocol.Call(seq, request))
-        except UnicodeEncodeError as error:
-            raise UsageError(
-                f"This request holds a byte that is not UTF-8 text, after {_before(error)!r}.",
-                "Names, arguments, directories and variables of a task are UTF-8 text.",
-            ) from error
-        if len(line) > protocol.LINE_MAX:
-            raise UsageError(
-                f"This request takes {len(line) >> 20} MB; {protocol.LINE_MAX >> 20} at most fit.",
-                "Ask in several steps: fewer tasks at once, shorter commands.",
-            )
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[seq] = future
-        try:
-            self._writer.write(line + b"\n")
-            await self._writer.drain()
-            raw = await future
-        except ConnectionError:
-            # the reader may not have had its turn yet: nobody must use this wire again
-            self.closed = True
-            raise
-        finally:
-            self._waiting.pop(seq, None)
-        shape = protocol.CALLS[type(request)]
-        return None if shape is None else msgspec.json.decode(raw, type=shape)
-
-    async def close(self) -> None:
-        self._pump.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._pump
 
 
 class Client:
@@ -253,7 +62,7 @@ class Client:
         self._name = name
         self._patience_s = patience_s
         self._revive = revive
-        self._wire: _Wire | None = None
+        self._wire: Connection | None = None
         self._connecting = asyncio.Lock()
 
     async def __aenter__(self) -> Client:
@@ -272,7 +81,7 @@ class Client:
         if wire is not None:
             await wire.close()
 
-    async def _open(self) -> _Wire:
+    async def _open(self) -> Connection:
         reader, writer = await asyncio.open_unix_connection(os.fspath(self._path))
         uid = peer_uid(writer.get_extra_info("socket"))
         if uid not in (None, os.getuid()):
@@ -281,7 +90,7 @@ class Client:
                 f"The socket {self._path} is served by another user (uid {uid}).",
                 "Name a state directory of your own with --state DIR or HEAPTUI_STATE.",
             )
-        wire = _Wire(reader, writer)
+        wire = Connection(reader, writer)
         try:
             async with asyncio.timeout(_HELLO_WITHIN_S):
                 await wire.call(protocol.Hello(self._name))
@@ -290,7 +99,7 @@ class Client:
             raise
         return wire
 
-    async def _connected(self, deadline: float) -> _Wire:
+    async def _connected(self, deadline: float) -> Connection:
         async with self._connecting:
             while self._wire is None or self._wire.closed:
                 try:
@@ -372,6 +181,12 @@ class Client:
         answer: list[AttemptRecord] = await self._call(protocol.History(limit, match))
         return answer
 
+    async def events(
+        self, limit: int = 100, *, task: str | None = None, since: int = 0
+    ) -> list[Event]:
+        answer: list[Event] = await self._call(protocol.RecentEvents(limit, task, since))
+        return answer
+
     async def series(self, task: str, span_s: float = 1800) -> Series:
         answer: Series = await self._call(protocol.GetSeries(task, span_s))
         return answer
@@ -382,12 +197,14 @@ class Client:
         *,
         attempts: Sequence[int] | None = None,
         now: bool = False,
+        drain: bool = False,
         grace_s: float | None = None,
     ) -> list[Row]:
         request = protocol.Stop(
             tasks=list(tasks),
             attempts=None if attempts is None else list(attempts),
             now=now,
+            drain=drain,
             grace_s=grace_s,
         )
         answer: list[Row] = await self._call(request)
@@ -404,8 +221,14 @@ class Client:
         answer: int = await self._call(protocol.Forget(list(tasks)))
         return answer
 
-    async def dispatch(self, *, paused: bool | None = None, concurrency: int | None = None) -> Host:
-        answer: Host = await self._call(protocol.Dispatch(paused, concurrency))
+    async def dispatch(
+        self,
+        *,
+        paused: bool | None = None,
+        concurrency: int | None = None,
+        policy: str | None = None,
+    ) -> Host:
+        answer: Host = await self._call(protocol.Dispatch(paused, concurrency, policy))
         return answer
 
     async def settled(self, tasks: Sequence[str]) -> list[Row]:
@@ -495,6 +318,30 @@ class Client:
             heap_bytes=heap_bytes,
         )
         answer: list[Row] = await self._call(request)
+        return answer
+
+    async def recycle(
+        self,
+        tasks: Sequence[str],
+        *,
+        attempts: Sequence[int] | None = None,
+        insist: bool = False,
+    ) -> list[Row]:
+        meant = None if attempts is None else list(attempts)
+        request = protocol.Recycle(tasks=list(tasks), attempts=meant, insist=insist)
+        answer: list[Row] = await self._call(request)
+        return answer
+
+    async def result(self, task: str) -> ResultFile:
+        answer: ResultFile = await self._call(protocol.GetResult(task))
+        return answer
+
+    async def measures(self, records: int = 200) -> Measures:
+        answer: Measures = await self._call(protocol.GetMeasures(records))
+        return answer
+
+    async def metrics(self) -> str:
+        answer: str = await self._call(protocol.GetMetrics())
         return answer
 
     async def look_at_self(self) -> SelfReport:

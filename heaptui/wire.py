@@ -2,13 +2,22 @@
 
 The socket is named by `$HEAPTUI_SOCKET`. A worker says `hello` first; which attempt it belongs to
 is what it says *and* what its process is: a peer outside the attempt's process tree is let go.
-Any language can speak this; heaptui's own preloads for Node and Python are its first speakers.
+Any language can speak this. It has two halves, each on a connection of its own (`role`):
+
+    heap   worker → engine    hello, heap, done, failed, phase
+           engine → worker    every, heap, gc, snapshot
+    work   worker → engine    hello, progress, checkpoint, result, log, drained, failed
+           engine → worker    kept, checkpoint, drain
+
+heaptui's preloads for Node and Python speak the first, `heaptui.worker` the second.
 
 Bytes, milliseconds where a name ends in `_ms`, instants since the epoch. A worker may leave out
 what it does not know.
 
-    worker → engine    hello, heap, done, failed, phase
-    engine → worker    every, heap, gc, snapshot
+A checkpoint is what a later attempt needs to go on, a result what the task was for: JSON of up to
+1 MB in `data`, or a file of any size in `path`, or neither, when the worker itself has put it,
+whole, at `$HEAPTUI_CHECKPOINT` or `$HEAPTUI_RESULT`. The newest checkpoint lies at
+`$HEAPTUI_CHECKPOINT` when the next attempt begins. `kept` says that it is on disk.
 """
 
 from __future__ import annotations
@@ -21,7 +30,22 @@ from msgspec import Struct
 LINE_MAX = 64 << 10
 """Bytes of the longest line either side accepts; who sends a longer one is let go."""
 
+DATA_MAX = 1 << 20
+"""Bytes of the JSON in a checkpoint or a result."""
+
+WORK_LINE_MAX = DATA_MAX + LINE_MAX
+"""As LINE_MAX, from a worker that said hello for the work half."""
+
 SOCKET_VARIABLE = "HEAPTUI_SOCKET"
+CHECKPOINT_VARIABLE = "HEAPTUI_CHECKPOINT"
+RESULT_VARIABLE = "HEAPTUI_RESULT"
+
+
+class Role(StrEnum):
+    """Which half of the protocol a connection speaks."""
+
+    HEAP = "heap"
+    WORK = "work"
 
 
 class MainState(StrEnum):
@@ -37,7 +61,8 @@ class MainState(StrEnum):
 # --- worker → engine -----------------------------------------------------------------------------
 class Hello(Struct, tag="hello", tag_field="type", frozen=True, kw_only=True):
     """First on every connection. `task` is $HEAPTUI_TASK, `<task id>.<attempt>`; `can` holds of gc,
-    snapshot what this process can do, `why` the reason for each that it cannot."""
+    snapshot (heap) or checkpoint, drain (work) what this process can do, `why` the reason for each
+    that it cannot."""
 
     v: int
     task: str
@@ -45,6 +70,7 @@ class Hello(Struct, tag="hello", tag_field="type", frozen=True, kw_only=True):
     ppid: int
     runtime: str
     version: str
+    role: Role = Role.HEAP
     title: str = ""
     can: tuple[str, ...] = ()
     why: dict[str, str] = {}
@@ -111,7 +137,7 @@ class Done(Struct, tag="done", tag_field="type", frozen=True, kw_only=True):
 
 
 class Failed(Struct, tag="failed", tag_field="type", frozen=True, kw_only=True):
-    """Command `id` did not. `code`: disk, exists, unsupported, error."""
+    """Command `id` did not. `code`: disk, exists, unsupported, busy, error."""
 
     id: int
     code: str
@@ -125,7 +151,44 @@ class Phase(Struct, tag="phase", tag_field="type", frozen=True, kw_only=True):
     name: str
 
 
-FromWorker = Hello | Heap | Done | Failed | Phase
+class Progress(Struct, tag="progress", tag_field="type", frozen=True, kw_only=True):
+    """How far the work is: `done` of `total` units of its own choosing; only the latest counts."""
+
+    done: float | None = None
+    total: float | None = None
+    text: str = ""
+
+
+class Checkpoint(Struct, tag="checkpoint", tag_field="type", frozen=True, kw_only=True):
+    """What is done is kept: `data`, the file at `path`, or what lies at $HEAPTUI_CHECKPOINT
+    already. With `id` it answers the question for one. `note` is a few words for the operator.
+    `data` is empty where there is none (Raw is not decoded as a part of a union)."""
+
+    id: int = 0
+    data: msgspec.Raw = msgspec.Raw()
+    path: str | None = None
+    note: str = ""
+
+
+class Result(Struct, tag="result", tag_field="type", frozen=True, kw_only=True):
+    """What the task was for, in the forms of a checkpoint; the last one counts. A worker that told
+    its result and ends with 0 has finished, whatever it was asked meanwhile."""
+
+    data: msgspec.Raw = msgspec.Raw()
+    path: str | None = None
+
+
+class Log(Struct, tag="log", tag_field="type", frozen=True, kw_only=True):
+    """One line for the task's history."""
+
+    text: str
+
+
+class Drained(Struct, tag="drained", tag_field="type", frozen=True, kw_only=True):
+    """What was in hand is done and kept; the worker ends now, and goes on in another attempt."""
+
+
+FromWorker = Hello | Heap | Done | Failed | Phase | Progress | Checkpoint | Result | Log | Drained
 
 
 # --- engine → worker -----------------------------------------------------------------------------
@@ -153,7 +216,30 @@ class Snap(Struct, tag="snapshot", tag_field="op", frozen=True):
     path: str
 
 
-ToWorker = Every | AskHeap | Collect | Snap
+class Kept(Struct, tag="kept", tag_field="op", frozen=True):
+    """The worker's latest `what` (checkpoint, result) is on disk, or `error` says why it is not:
+    the one before then still stands."""
+
+    what: str
+    bytes: int = 0
+    error: str = ""
+
+
+class AskCheckpoint(Struct, tag="checkpoint", tag_field="op", frozen=True):
+    """Send `checkpoint` with this id as soon as it can be had, or `failed`; then go on."""
+
+    id: int
+
+
+class Drain(Struct, tag="drain", tag_field="op", frozen=True):
+    """Finish what is in hand, checkpoint, say `drained` and end within `grace_ms`. A SIGTERM to the
+    leader says the same to those that do not listen here."""
+
+    grace_ms: int
+    why: str = ""
+
+
+ToWorker = Every | AskHeap | Collect | Snap | Kept | AskCheckpoint | Drain
 
 encode = msgspec.json.Encoder().encode
 decode_from_worker = msgspec.json.Decoder(FromWorker).decode

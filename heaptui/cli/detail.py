@@ -1,0 +1,148 @@
+"""The page of `heaptui show`. What tasks print and are called is made harmless."""
+
+from __future__ import annotations
+
+import shlex
+
+from heaptui import units
+from heaptui.cli.listing import clean, ending, instant, took
+from heaptui.model import Detail, ProcessHeap, Row, State
+
+
+def put_detail(detail: Detail) -> None:
+    """The page of `heaptui show`."""
+    row = detail.row
+    limit = [f"cap {units.size(row.cap_bytes)} ({row.cap_source})"]
+    if row.cap_means:
+        limit.append(f"by {row.cap_means}")
+    if row.heap_limit_bytes:
+        limit.append(f"heap {units.size(row.heap_limit_bytes)}")
+    if row.preset:
+        limit.append(f"preset {clean(row.preset)}")
+    if row.timeout_s:
+        limit.append(f"time-out {units.duration(row.timeout_s)}")
+    limit.append(f"retries {row.retries}")
+    lines: list[tuple[str, str]] = [
+        ("task", f"{clean(row.name)}  {row.id}"),
+        ("state", ending(row) if row.state is not State.RUNNING else "running"),
+        ("command", clean(shlex.join(row.argv), 400)),
+        ("directory", clean(row.cwd, 400)),
+        ("limits", ", ".join(limit)),
+        *(("raised", clean(text, 200)) for text in _pending(detail)),
+        ("memory", _memory(row)),
+        *(("policy", text) for text in _policy(row)),
+        *(("work", text) for text in _work(row)),
+        *(("heap", _heap(heap)) for heap in detail.heaps),
+        *([("heap", clean(row.heap_absent, 200))] if row.heap_absent else []),
+        ("created", instant(row.created_at)),
+        ("started", instant(row.started_at)),
+        ("ended", instant(row.ended_at)),
+        ("exit", _exit(row)),
+        ("output", clean(detail.output_path or units.UNKNOWN, 400)),
+    ]
+    if detail.env_names:
+        names = ", ".join(clean(name) for name in detail.env_names)
+        lines.append(("variables", f"{names} (values are not shown)"))
+    for label, text in lines:
+        print(f"{label:<10} {text}")
+    if len(detail.attempts) > 1 or any(one.evidence for one in detail.attempts):
+        print("\nattempts")
+        for one in detail.attempts:
+            print(
+                f"  {one.attempt}  {instant(one.started_at)}  {units.duration(took(one)):>6}  "
+                f"peak {units.size(one.peak_bytes):>6}  {clean(one.reason or one.status, 100)}"
+            )
+            for line in one.evidence:
+                print(f"     {clean(line, 160)}")
+    if detail.processes:
+        print("\nprocesses")
+        for process in detail.processes:
+            indent = "  " * (process.depth + 1)
+            print(
+                f"{process.pid:>8} {units.size(process.rss_bytes):>7}{indent}"
+                f"{clean(process.command, 100)}"
+            )
+    if detail.events:
+        print("\nevents")
+        for event in detail.events:
+            print(f"  {instant(event.at)}  {clean(event.text, 200)}")
+
+
+def _pending(detail: Detail) -> list[str]:
+    """What was raised during the attempt that runs, and holds from the next one on."""
+    row = detail.row
+    if not row.state.live:
+        return []
+    return [
+        event.text.removeprefix("raised ")
+        for event in detail.events
+        if event.kind == "raised" and event.attempt == row.attempts
+    ]
+
+
+def _memory(row: Row) -> str:
+    if row.memory_bytes is None:
+        return f"peak {units.size(row.peak_bytes)}"
+    return (
+        f"{units.size(row.memory_bytes)} by {row.memory_from}, rss {units.size(row.rss_bytes)}, "
+        f"peak {units.size(row.peak_bytes)}, {units.growth(row.growth_bytes_per_min)} a minute, "
+        f"cap in {units.duration(row.to_cap_s)}, processes {row.processes}"
+    )
+
+
+def _policy(row: Row) -> list[str]:
+    """What the memory policy reckons with, and what it did."""
+    parts = []
+    if row.doing:
+        parts.append(clean(row.doing, 100))
+    if row.soft_bytes:
+        parts.append(f"acts from {units.size(row.soft_bytes)}")
+    if row.expected_bytes:
+        parts.append(f"expected to reach {units.size(row.expected_bytes)}")
+    if row.recycles:
+        parts.append(f"recycled {_times(row.recycles)}")
+    if row.ooms:
+        parts.append(f"ran out of memory and went on {_times(row.ooms)}")
+    return [", ".join(parts)] if parts else []
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n} times"
+
+
+def _work(row: Row) -> list[str]:
+    """What the worker told of its work."""
+    parts = []
+    if row.done is not None:
+        of = "" if row.total is None else f" of {row.total:g}"
+        parts.append(f"{row.done:g}{of} done")
+    if row.progress:
+        parts.append(clean(row.progress, 80))
+    if row.checkpoint_at is not None:
+        size = units.size(row.checkpoint_bytes)
+        parts.append(f"checkpoint of {instant(row.checkpoint_at)}, {size}")
+    if row.result_bytes is not None:
+        parts.append(f"result of {units.size(row.result_bytes)}: `heaptui result {row.id}`")
+    return [", ".join(parts)] if parts else []
+
+
+def _heap(heap: ProcessHeap) -> str:
+    """One process's, as it reported it."""
+    parts = [
+        f"{heap.pid}: {units.size(heap.used_bytes)} of {units.size(heap.limit_bytes)} used",
+        f"committed {units.size(heap.committed_bytes)}",
+        f"external {units.size(heap.external_bytes)}",
+        clean(f"{heap.runtime} {heap.version.lstrip('v')}", 40),
+    ]
+    if heap.gc_count is not None:
+        took = f" in {heap.gc_s:.1f} s" if heap.gc_s is not None else ""
+        parts.append(f"{units.count(heap.gc_count)} collections{took}")
+    if heap.main != "idle":
+        parts.append(f"main thread {clean(heap.main, 20)}")
+    return ", ".join(parts)
+
+
+def _exit(row: Row) -> str:
+    if row.signal is not None:
+        return f"signal {row.signal}"
+    return units.UNKNOWN if row.exit_code is None else str(row.exit_code)

@@ -1,0 +1,1 @@
+"""What heaptui does about memory: pure decisions here, and beside each what carries it out."""

@@ -1,0 +1,58 @@
+"""Results that workers handed in, and where they lie."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from heaptui.errors import NoSuchTask, StorageTrouble
+from heaptui.model import AttemptRecord, ResultFile
+from heaptui.supervisor.loop import Supervisor
+from heaptui.supervisor.operations import resolve
+
+
+async def result(supervisor: Supervisor, task: str) -> ResultFile:
+    """The newest result of a task, of whichever attempt.
+
+    Raises:
+        NoSuchTask: no such task, or it has handed in none.
+        StorageTrouble: it is there and cannot be looked at.
+    """
+    found = await resolve(supervisor, task)
+    path = supervisor.state.result(found.id)
+    status = await asyncio.to_thread(_look, path)
+    if status is None:
+        ended = found.state.ended
+        raise NoSuchTask(
+            f"{found.name} ({found.id}) has handed in no result.",
+            "A worker hands one in by heaptui.worker, or writes it to $HEAPTUI_RESULT."
+            if ended
+            else "It has not ended: `heaptui result --wait` waits for that.",
+        )
+    attempts = await supervisor.store.attempts(found.id)
+    return ResultFile(
+        task_id=found.id,
+        attempt=_attempt_at(attempts, status.st_mtime) or found.attempts,
+        path=str(path),
+        bytes=status.st_size,
+        at=status.st_mtime,
+    )
+
+
+def _attempt_at(attempts: list[AttemptRecord], at: float) -> int | None:
+    """The one that ran at `at`; None where the latest did, which need not be stored yet."""
+    ended = (one for one in attempts if one.ended_at is not None and at <= one.ended_at)
+    return min((one.attempt for one in ended), default=None)
+
+
+def _look(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageTrouble(
+            f"The result {path} cannot be looked at: {error.strerror or error}.",
+            "Mend the permissions of the state directory.",
+        ) from error

@@ -1,0 +1,1 @@
+"""What tasks of each name needed: the distribution of their peaks, and peaks against durations."""

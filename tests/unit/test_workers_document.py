@@ -1,0 +1,47 @@
+"""WORKERS.md says what is spoken: its conversations are taken word by word."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from heaptui import wire, worker
+from heaptui.engine.worker_connection import PER_S
+
+TEXT = (Path(__file__).parents[2] / "WORKERS.md").read_text()
+
+
+def lines(sign: str) -> list[str]:
+    return re.findall(rf"^    {re.escape(sign)} (.*)$", TEXT, re.MULTILINE)
+
+
+def test_every_line_of_the_conversation_is_understood_and_whole() -> None:
+    said = [wire.decode_from_worker(line) for line in lines(">")]
+    told = [msgspec.json.decode(line, type=wire.ToWorker) for line in lines("<")]
+    assert [wire.encode(one).decode() for one in told] == lines("<")
+    assert {type(one) for one in told} == {wire.Kept, wire.AskCheckpoint, wire.Drain}
+    assert isinstance(said[0], wire.Hello)
+    assert said[0].role is wire.Role.WORK
+    kinds = {wire.Hello, wire.Progress, wire.Checkpoint, wire.Result, wire.Drained}
+    assert {type(one) for one in said} == kinds
+
+
+def test_every_kind_of_message_and_every_variable_is_named() -> None:
+    kinds = (wire.Hello, wire.Progress, wire.Checkpoint, wire.Result, wire.Log, wire.Drained)
+    for kind in (*kinds, wire.Failed, wire.AskCheckpoint, wire.Drain, wire.Kept):
+        assert f"| `{kind.__struct_config__.tag}` |" in TEXT
+    for name in (wire.SOCKET_VARIABLE, wire.CHECKPOINT_VARIABLE, wire.RESULT_VARIABLE):
+        assert f"| `{name}` |" in TEXT
+    assert f"more than {PER_S:.0f} messages" in TEXT
+
+
+def test_the_module_keeps_to_the_same_bounds() -> None:
+    assert worker.DATA_MAX == wire.DATA_MAX
+    assert worker._LINE_MAX == wire.LINE_MAX
+
+
+def test_what_it_names_of_the_module_is_there() -> None:
+    for name in re.findall(r"`w\.(\w+)", TEXT):
+        assert name in ("draining", "checkpoint_wanted") or hasattr(worker.Worker, name)
