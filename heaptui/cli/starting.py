@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from heaptui.client import HAND_OVER_S
-from heaptui.errors import HeaptuiError, Unreachable
+from heaptui.errors import FAMILY, HeaptuiError, Unreachable
 from heaptui.paths import StateDir
 
 _START_WITHIN_S = 20.0
@@ -191,8 +191,8 @@ def _error_of(words: str, code: int, log: Path) -> HeaptuiError:
     # of a group's trace the last lines are rules, which say nothing
     lines = [line for line in words.splitlines() if line.strip(_RULE)] or ["no word"]
     lines = [line.removeprefix("heaptui: ") for line in lines]
-    for kind in HeaptuiError.__subclasses__():
-        if kind.exit_code == code:
+    for kind in FAMILY.values():
+        if kind is not HeaptuiError and kind.exit_code == code:
             return kind(lines[0], "\n".join(line.strip() for line in lines[1:]))
     return Unreachable(
         f"The supervisor could not start (exit {code}): {lines[-1].strip(_RULE)}", f"See {log}."

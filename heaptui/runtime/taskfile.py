@@ -12,7 +12,8 @@
     count = 3               # summarise-1, summarise-2, summarise-3
 
 Keys: name, kind, command, cap, soft, heap, preset, timeout, grace, output, retries, retry-lost, gc,
-priority, cwd, env, clean-env, preload, tracemalloc, count. Nothing is ignored: each error names the task and the key.
+priority, cwd, env, clean-env, preload, tracemalloc, count. Nothing is ignored: each error names
+the task and the key.
 """
 
 from __future__ import annotations

@@ -139,9 +139,13 @@ class Ledger:
         self._watchers.changed(task.id)
 
     def catch_up(self, task: Task, attempt: int) -> None:
-        """An attempt that was begun, and whose beginning was never stored."""
+        """An attempt that was begun, and whose beginning was never stored; nor need the end be of
+        the one before."""
         if task.state is State.BACKOFF:
             self._move(task, Trigger.DUE)
+        elif task.state is State.RECYCLING:
+            # else what follows a recycle would be taken for what is being recycled
+            self._move(task, Trigger.RECYCLED)
         stop_why, stop_by = task.stop_why, task.stop_by
         task.begin_attempt()
         task.attempts = attempt
@@ -194,7 +198,7 @@ class Ledger:
         self, task: Task, at: float, verdict: Verdict, exited: Exited | None, decision: Decision
     ) -> None:
         """The attempt is over, and this is what it means for the task; one that shall run again at
-        once is offered for dispatch when that is stored, see `enqueue`."""
+        once is offered for dispatch by `enqueue`."""
         task.end_attempt(at, verdict, exited)
         task.recovery = decision.recovery
         task.failures += decision.used_retry
@@ -209,7 +213,7 @@ class Ledger:
         if task.state is State.QUARANTINED and decision.reason is not None:
             task.reason = decision.reason
         if (limits := decision.limits) is not None and (limits.cap_bytes or limits.heap_bytes):
-            self.relimit(task, raised(task.spec.limits, limits))
+            self.relimit(task, raised(task.spec.limits, limits, task.cap_bytes))
             task.cap_source = "grown"
         if task.state.ended:
             self._retire(task)

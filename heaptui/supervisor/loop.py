@@ -262,6 +262,7 @@ class Supervisor:
             raise UsageError(f"A policy of {mode[:40]!r} is not known.", "It is act or observe.")
         policy = replace(self.config.policy, mode=mode)
         self.config = replace(self.config, policy=policy)
+        self.admission.observes = mode == "observe"
 
     async def next_sample(self) -> None:
         """Returns when the engine has measured once more."""
@@ -496,7 +497,8 @@ class Supervisor:
         except HeaptuiError:
             self._hang_soon()
         for task, grace_s in stopping.items():
-            if not task.state.ended:
+            # one that ended meanwhile may have been queued again
+            if task.state is State.STOPPING:
                 await self.engine.cancel(task.id, grace_s)
         self.settle_soon()
 

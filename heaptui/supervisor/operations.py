@@ -289,11 +289,15 @@ async def stop(supervisor: Supervisor, request: protocol.Stop) -> list[Row]:
 
 
 async def _drain(supervisor: Supervisor, chosen: Sequence[Task], grace_s: float | None) -> None:
-    """Asks each to finish what it has in hand and end for good."""
-    asked: list[tuple[Task, float]] = []
+    """Asks each to finish what it has in hand and end for good; those that have ended are left as
+    they are."""
+    asked: list[tuple[Task, int, float]] = []
     for task in chosen:
+        if not may(task.state, Trigger.STOP):
+            continue
         grace = supervisor.config.policy.of(task.spec.kind).drain_s if grace_s is None else grace_s
-        asked.append((task, max(0.0, grace)))
+        grace = max(0.0, grace)
+        asked.append((task, task.attempts, grace))
         supervisor.ledger.stop(task, "drain", supervisor.clock() + grace)
         task.doing = "drains"
         text = f"drain: finishes what it has in hand; TERM to its tree in {grace:.0f} s"
@@ -303,7 +307,14 @@ async def _drain(supervisor: Supervisor, chosen: Sequence[Task], grace_s: float 
         await supervisor.ledger.commit()
     except StorageTrouble as trouble:
         supervisor.ledger.trouble = trouble
-    await asyncio.gather(*(drain(supervisor.engine, task, grace) for task, grace in asked))
+    await asyncio.gather(
+        *(
+            drain(supervisor.engine, task, grace)
+            for task, attempt, grace in asked
+            # it may have ended meanwhile, or be stopped at once by now
+            if task.attempts == attempt and task.stop_why == "drain" and task.state.live
+        )
+    )
     supervisor.settle_soon()
 
 

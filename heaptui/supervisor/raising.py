@@ -17,6 +17,8 @@ from heaptui.model import Kind, Limits, Row, TaskSpec
 from heaptui.runtime import heap_limits, presets, v8
 from heaptui.supervisor.loop import Supervisor
 from heaptui.supervisor.operations import resolve_all
+from heaptui.supervisor.policy import larger
+from heaptui.supervisor.policy.larger import Larger
 from heaptui.supervisor.task import Task
 from heaptui.units import size
 
@@ -84,10 +86,8 @@ def _raised(supervisor: Supervisor, task: Task, request: protocol.Raise) -> Limi
                 f"Give --cap {size(needed)} or more, or leave it out: it then grows with the heap.",
             )
         cap = needed
-    limits = replace(
-        task.spec.limits,
-        cap_bytes=cap if cap is not None else task.spec.limits.cap_bytes,
-        heap_bytes=heap if heap is not None else task.spec.limits.heap_bytes,
+    limits = larger.raised(
+        task.spec.limits, Larger(cap_bytes=cap, heap_bytes=heap), task.cap_bytes
     )
     spec = replace(task.spec, limits=limits)
     preset = presets.find(spec.preset, supervisor.around.own_presets) if spec.preset else None

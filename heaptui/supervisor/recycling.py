@@ -166,7 +166,9 @@ async def begin(supervisor: Supervisor, task: Task, why: Why, *, anew: bool) -> 
     supervisor.ledger.note(task, why.kind, f"{why.words}: {_words(task, policy.drain_s)}")
     with suppress(HeaptuiError):  # a full disk is shown in the header
         await supervisor.ledger.commit()
-    await drain(supervisor.engine, task, policy.drain_s)
+    # while that was stored it may have ended, and its next attempt is not the one to drain
+    if task.attempts == attempt and task.state is State.RECYCLING:
+        await drain(supervisor.engine, task, policy.drain_s)
     supervisor.settle_soon()
 
 
@@ -212,6 +214,6 @@ def _runs(task: Task, attempt: int) -> bool:
 
 
 def _does(supervisor: Supervisor, task: Task, what: str | None) -> None:
-    if task.state.live:
+    if task.state in (State.RUNNING, State.RECYCLING):
         task.doing = what
         supervisor.ledger.shown(task)

@@ -139,20 +139,23 @@ def _recycled(end: End, config: Config, policy: Policy) -> Decision:
 
 def _out_of_memory(end: End, config: Config, policy: Policy, why: str) -> Decision:
     recovery, larger = end.recovery, end.larger
-    outgrown = max(recovery.outgrown_bytes or 0, larger.now_bytes or 0) or None
-    recovery = replace(recovery, outgrown_bytes=outgrown)
+    # a machine that was full says nothing about what the task needs
+    full = end.verdict.kind is VerdictKind.HOST_OOM
+    if not full:
+        outgrown = max(recovery.outgrown_bytes or 0, larger.now_bytes or 0) or None
+        recovery = replace(recovery, outgrown_bytes=outgrown)
+    if larger.given and not full:
+        # what the operator gave for the next attempt is none of the policy's budget
+        return _again(end, config, replace(recovery, idle_recycles=0), _with(larger, end))
     if recovery.ooms >= policy.oom_retries:
-        return _quarantined(end, recovery, why, _spent(recovery, policy))
-    if end.verdict.kind is VerdictKind.HOST_OOM:
+        return _quarantined(end, recovery, why, _spent(end.recovery, policy))
+    if full:
         # the machine was full, not the task: it waits for room, with the limits that it has
         larger = Larger(now_bytes=larger.now_bytes)
     elif larger.refused is not None:
         return _quarantined(end, recovery, why, larger.refused)
-    text = f"with {larger.words}" if larger.words else "once the machine has room"
-    if end.checkpointed:
-        text += ", from its checkpoint"
     after = replace(recovery, ooms=recovery.ooms + 1, idle_recycles=0)
-    again = _again(end, config, after, text)
+    again = _again(end, config, after, _with(larger, end))
     return replace(again, limits=larger) if again.trigger is Trigger.TRY_AGAIN else again
 
 
@@ -170,10 +173,18 @@ def _again(end: End, config: Config, recovery: Recovery, text: str) -> Decision:
     return Decision(trigger=Trigger.TRY_AGAIN, recovery=after, delay_s=wait, text=text)
 
 
+def _with(larger: Larger, end: End) -> str:
+    text = f"with {larger.words}" if larger.words else "once the machine has room"
+    return f"{text}, from its checkpoint" if end.checkpointed else text
+
+
 def _spent(recovery: Recovery, policy: Policy) -> str:
+    """`recovery` as it was before this end."""
     if policy.oom_retries == 0:
         return "the policy tries no larger limit"
     times = "once" if recovery.ooms == 1 else f"{recovery.ooms} times"
+    if recovery.outgrown_bytes is None:
+        return f"it was tried again {times}"
     return f"a larger limit was tried {times}"
 
 

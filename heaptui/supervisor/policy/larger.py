@@ -16,13 +16,15 @@ LEAST_STEP = 1.1
 
 class Larger(Struct, frozen=True, kw_only=True):
     """`cap_bytes` and `heap_bytes` of the next attempt, None where they stay; `now_bytes` the limit
-    that was reached; `refused` why there is no larger one, `words` what is larger."""
+    that was reached; `refused` why there is no larger one, `words` what is larger. `given`: the
+    operator raised it while the attempt ran, and the task's own limits hold."""
 
     now_bytes: int | None = None
     cap_bytes: int | None = None
     heap_bytes: int | None = None
     refused: str | None = None
     words: str = ""
+    given: bool = False
 
 
 def larger(
@@ -40,15 +42,19 @@ def larger(
     now = heap_limit_bytes if reached_heap else cap_bytes
     if cap_bytes is None or now is None:
         return Larger(now_bytes=now, refused="it has no cap that could be larger")
+    # Node's own follows the cap; what runs inside a command is told one or takes its default
+    fixed = spec.limits.heap_bytes is not None or bool(spec.preset) or spec.kind is not Kind.NODE
+    by_heap = reached_heap and fixed
+    asked = spec.limits.heap_bytes if by_heap else spec.limits.cap_bytes
+    if asked is not None and asked >= (now if by_heap else cap_bytes) * LEAST_STEP:
+        what = "heap" if by_heap else "cap"
+        return Larger(now_bytes=now, words=f"the {what} of {size(asked)} it was given", given=True)
     bounds = [(policy.oom_ceiling_bytes, "the policy's ceiling")]
     if room_bytes is not None:
         bounds.append((room_bytes, "what this machine has free"))
     bound, whose = min(bounds)
     cap = min(int(cap_bytes * policy.oom_factor), bound)
-    heap: int | None = None
-    # Node's own follows the cap; what runs inside a command is told one or takes its default
-    fixed = spec.limits.heap_bytes is not None or bool(spec.preset) or spec.kind is not Kind.NODE
-    if reached_heap and fixed and heap_limit_bytes is not None:
+    if by_heap and heap_limit_bytes is not None:
         heap = min(int(heap_limit_bytes * policy.oom_factor), bound - v8.OUTSIDE_HEAP)
         if heap < heap_limit_bytes * LEAST_STEP:
             return _none(now, bound, whose)
@@ -64,13 +70,14 @@ def larger(
     return Larger(now_bytes=now, cap_bytes=cap, words=f"a cap of {size(cap)}")
 
 
-def raised(limits: Limits, to: Larger) -> Limits:
-    """The limits of the next attempt; a soft limit of its own keeps its share of the cap."""
-    cap = to.cap_bytes or limits.cap_bytes
-    soft = limits.soft_bytes
-    if soft is not None and limits.cap_bytes and cap:
-        soft = int(soft * cap / limits.cap_bytes)
-    heap = to.heap_bytes or limits.heap_bytes
+def raised(limits: Limits, to: Larger, cap_bytes: int | None) -> Limits:
+    """The limits of the next attempt; a soft limit of its own keeps its share of the cap, which was
+    `cap_bytes` where none was given. What was given already is never lowered."""
+    cap = max(to.cap_bytes or 0, limits.cap_bytes or 0) or None
+    heap = max(to.heap_bytes or 0, limits.heap_bytes or 0) or None
+    before, soft = limits.cap_bytes or cap_bytes, limits.soft_bytes
+    if soft is not None and before and cap:
+        soft = int(soft * cap / before)
     return replace(limits, cap_bytes=cap, soft_bytes=soft, heap_bytes=heap)
 
 

@@ -4,10 +4,11 @@ The soft limit is the task's own or the policy's share of the cap in force; a he
 of its own dies at that one, so the same share of it counts. Beyond either, or when the cap is
 predicted to be reached soon, the steps of the policy follow one another: garbage collection, a
 checkpoint, a recycle; what none of them mends is handed to the operator. What fills a limit within
-seconds is met at its own pace. A step that gave nothing
-back rests for a while that doubles; one that did is not needed again before memory has grown once
-more. By a prediction alone nothing is recycled until what is left of the time is what a drain
-needs.
+seconds is met at its own pace. A collection that gave nothing back rests for a while that doubles;
+one that did is not needed again before memory has grown once more. A checkpoint that was refused is
+asked for again soon (a full disk has room again without telling anybody), and one that the worker
+keeps by itself meanwhile serves as well. By a prediction alone nothing is recycled until what is
+left of the time is what a drain needs.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ HELPED_REST_S = 5.0
 """Garbage that is back sooner than this is no garbage: the next step follows."""
 
 _GC_REST_S, _GC_REST_MOST_S = 30.0, 600.0
-_FAILED_REST_S, _FAILED_REST_MOST_S = 10.0, 300.0
+_FAILED_REST_S, _FAILED_REST_MOST_S = 5.0, 30.0
 _CHECKPOINT_REST_S = 15.0
 
 _DRAIN_LEAST_S = 10.0
@@ -138,7 +139,7 @@ def next_step(now: Situation, policy: Policy) -> Step | None:
         return Step.GC
     if Step.CHECKPOINT in now.can and not now.fresh and _rested(now.at, past.checkpoint):
         return Step.CHECKPOINT
-    if _recyclable(now, policy) and _due(now, policy) and _rested(now.at, past.recycle):
+    if _recyclable(now, policy) and _due(now, policy) and _recycle_rested(now):
         return Step.RECYCLE
     told = past.handed or now.busy
     return Step.HAND_OVER if not told and _hopeless(now, policy) else None
@@ -205,13 +206,20 @@ def _rested(at: float, last: Tried) -> bool:
     return at >= last.at + _doubled(_FAILED_REST_S, last.in_vain, _FAILED_REST_MOST_S)
 
 
+def _recycle_rested(now: Situation) -> bool:
+    """A checkpoint that came to stand after the last one was in vain is not waited with."""
+    last = now.past.recycle
+    return _rested(now.at, last) or (now.fresh and now.at >= last.at + _FAILED_REST_S)
+
+
 def _doubled(first_s: float, times: int, most_s: float) -> float:
     return min(most_s, first_s * 2.0 ** min(times - 1, 30))
 
 
 def _recyclable(now: Situation, policy: Policy) -> bool:
-    """A worker that has just given no checkpoint is asked again after a rest, not in a recycle."""
-    refused = Step.CHECKPOINT in now.can and now.past.checkpoint.in_vain > 0
+    """A worker that has just given no checkpoint is asked again after a rest, not in a recycle;
+    one that has kept one by itself since is not asked at all."""
+    refused = Step.CHECKPOINT in now.can and now.past.checkpoint.in_vain > 0 and not now.fresh
     return Step.RECYCLE in now.can and (policy.recycle_anew or not refused)
 
 

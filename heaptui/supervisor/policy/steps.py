@@ -61,7 +61,9 @@ async def checkpoint(supervisor: Supervisor, task: Task, talk: Talk, policy: Pol
     now = moment()
     last = talk.past.checkpoint.again(now, now - began, helped=helped)
     talk.past = replace(talk.past, checkpoint=last)
-    supervisor.ledger.note(task, "soft", f"soft limit: {text}")
+    if last.in_vain <= 1:
+        # asked again until it gives one: the history need not tell each time that it did not
+        supervisor.ledger.note(task, "soft", f"soft limit: {text}")
 
 
 async def recycle(supervisor: Supervisor, task: Task, talk: Talk, policy: Policy) -> None:

@@ -227,7 +227,10 @@ def test_every_end_has_one_verdict_and_a_sentence(traces, outcome, stop_why):
     if verdict.kind is K.CAP:
         pytest.fail("nothing said that its cap was reached")
     if outcome == {"code": 0} and not traces.oom_kills and traces.host_oom is None:
-        assert verdict.kind in (K.FINISHED, K.TIMED_OUT)
+        asked = stop_why if stop_why in ("timeout", "recycle") else None
+        assert (
+            verdict.kind is {"timeout": K.TIMED_OUT, "recycle": K.STOPPED, None: K.FINISHED}[asked]
+        )
 
 
 def test_the_evidence_of_a_heap_s_end():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,11 @@ def names_holder(answer: LeakAnswer, program: str, holder: str, class_name: str)
     assert Path(answer.file).name in answer.text
 
 
-@pytest.mark.parametrize("with_node", nodes(), ids=str)
-@pytest.mark.parametrize("program", NODE_LEAKS)
+@pytest.mark.parametrize(
+    ("program", "with_node"), zip(NODE_LEAKS, itertools.cycle(nodes()), strict=False), ids=str
+)
 def test_a_leak_of_node_is_named(program, with_node, tmp_path):
+    """By turns with each Node that is there."""
     names_holder(found(program, tmp_path, with_node), program, *NODE_LEAKS[program])
 
 
