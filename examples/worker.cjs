@@ -87,10 +87,12 @@ function connect({ onDrain = () => {}, can = ['checkpoint', 'drain'], title = ''
   function tellDue() {
     timer = null;
     if (!socket || due.size === 0) return;
-    for (const kind of ['progress', 'failed', 'checkpoint', 'result', 'drained']) {
-      if (due.delete(kind)) say(socket, told.get(kind));
+    if (socket.writableLength < LINE_MAX) { // else a supervisor stands still: later, the newest
+      for (const kind of ['progress', 'failed', 'checkpoint', 'result', 'drained']) {
+        if (due.delete(kind)) say(socket, told.get(kind));
+      }
+      told.delete('failed'); // it was about one moment
     }
-    told.delete('failed'); // it was about one moment
     timer = setTimeout(tellDue, ROUND_MS);
     timer.unref();
   }
@@ -187,8 +189,11 @@ function connect({ onDrain = () => {}, can = ['checkpoint', 'drain'], title = ''
       return inTurn(() => keepResult(write));
     },
     resultFile: (from) => inTurn(() => keepResult(copied(from))),
-    /** One line for the task's history. */
-    log: (text) => socket && say(socket, { type: 'log', text: String(text).slice(0, 1000) }),
+    /** One line for the task's history; what nobody is there to read is left out. */
+    log(text) {
+      if (!socket || socket.writableLength >= LINE_MAX) return;
+      say(socket, { type: 'log', text: String(text).slice(0, 1000) });
+    },
     /** What was in hand is done and kept: end now. */
     async drained() {
       await last;

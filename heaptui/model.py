@@ -278,7 +278,8 @@ class Row(Struct, frozen=True, kw_only=True):
     `soft_bytes` is where the policy begins to act, `doing` what it does now, `expected_bytes` the
     peak that admission reckons with. `done` of `total` and `progress` are what the worker tells of
     its work; `checkpoint_at` is of the newest checkpoint of any attempt that stands, `can` what the
-    worker can be asked for. `recycles` and `ooms` count over all attempts.
+    worker can be asked for. `recycles`, and `ooms` that were followed by another attempt, count
+    since the operator last retried it.
     """
 
     id: str

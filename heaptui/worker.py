@@ -52,6 +52,7 @@ _ROUND_S = 0.15
 _BACK_OFF_S = (0.1, 3.0)
 _SEND_WITHIN_S = 5.0
 _FLUSH_WITHIN_S = 2.0
+_LOOK_ROUND_S = 0.5
 
 
 class Flag:
@@ -76,16 +77,20 @@ class Flag:
         with suppress(Empty):
             while True:
                 self._bell.get_nowait()
+        if self._set:  # again, meanwhile: that was its bell
+            self._bell.put(None)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Whether it is set, by `timeout` seconds at the latest."""
         until = None if timeout is None else time.monotonic() + timeout
         while not self._set:
-            left = None if until is None else until - time.monotonic()
-            if left is not None and left <= 0:
+            left = math.inf if until is None else until - time.monotonic()
+            if left <= 0:
                 return False
+            # a signal just before the main thread begins to wait does not wake it: its handler,
+            # which may be what sets this, only runs when it looks round
             with suppress(Empty):
-                self._bell.get(timeout=left)
+                self._bell.get(timeout=min(left, _LOOK_ROUND_S))
         self._bell.put(None)  # for whoever else waits
         return True
 
@@ -111,6 +116,7 @@ class Worker:
         self.on_checkpoint = on_checkpoint
         self._can, self._title = can, title
         self._kept_at = float("-inf")
+        self._drains_on_sigterm = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -286,7 +292,8 @@ def connect(
     then (or gives `on_checkpoint`, which returns what to keep), `drain` if it looks at `draining`.
     heaptui sends no SIGTERM to a process that hears of drains here. `sigterm`: a SIGTERM is to mean
     a drain as well, also where there is no heaptui; only on the main thread, and only where nobody
-    handles it yet. `title` is how this process is shown.
+    handles it yet. It ends a fork's child, unless that says so itself. `title` is how this process
+    is shown.
     """
     global _current  # noqa: PLW0603 (two of them would speak at once for one process)
     if _current is None:
@@ -323,12 +330,20 @@ def resume() -> Any:
 def _drain_on_sigterm(worker: Worker) -> None:
     if threading.current_thread() is not threading.main_thread():
         return
+    if worker._drains_on_sigterm:
+        worker._drains_on_sigterm = os.getpid()
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return
 
-    def drain(_: int, __: FrameType | None) -> None:
-        worker.draining.set()
+    def drain(number: int, _: FrameType | None) -> None:
+        if worker._drains_on_sigterm == os.getpid():
+            worker.draining.set()
+            return
+        # a fork's child: whoever forked it and ends it means its end
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
+    worker._drains_on_sigterm = os.getpid()
     signal.signal(signal.SIGTERM, drain)
 
 

@@ -39,8 +39,9 @@ from heaptui.units import MIB
 HOST = "web-3"
 """The machine's name in the pictures."""
 GROWING, FAILING, SMALL = "refactor-auth", "e2e-login", "triage"
-PLACES = 6
-"""Tasks at once: the four long ones, and two of the burst."""
+RECYCLED = "migrate-users"
+PLACES = 7
+"""Tasks at once: the five long ones, and two of the burst."""
 GROWN_BYTES = 300 * MIB
 """Of the growing task, when the burst begins: beyond half its cap, and some minutes of chart."""
 WITHIN_S = 400.0
@@ -196,17 +197,33 @@ async def _take(studio: Studio, client: Client) -> None:
         studio.keep("main-120.svg", await _showing(pilot, GROWING, "started: pid", "exit code 3"))
         await pilot.press("4", "z")
         studio.keep("output-120.svg", await _showing(pilot, "results cached", "following"))
-        await pilot.press("z", "1", "question_mark")
+        await _to(pilot, RECYCLED)
+        await pilot.press("z", "5")
+        studio.keep("recycled-120.svg", await _showing(pilot, RECYCLED, "goes on from its"))
+        await pilot.press("m")
+        studio.keep("measures-120.svg", await _showing(pilot, SMALL, "duration"))
+        await pilot.press("escape", "1", "question_mark")
         studio.keep("help-120.svg", await _showing(pilot, "Finding and order"))
     async with _screen(client, NARROW, cwd="~/shop", cap="2G", timeout="20m") as pilot:
         await _showing(pilot, GROWING)
         await pilot.press("exclamation_mark")
-        studio.keep("main-80.svg", await _showing(pilot, "started: pid", "exit code 3"))
+        studio.keep("main-80.svg", await _showing(pilot, GROWING, RECYCLED))
         await pilot.press("K")
-        studio.keep("stop-80.svg", await _showing(pilot, f"Stop {GROWING}?", "gives back"))
+        studio.keep("stop-80.svg", await _showing(pilot, f"Stop {GROWING}?", "terminate"))
         await pilot.press("escape", "n", *"node agent.js --goal ", "quotation_mark")
         await pilot.press(*"update the snapshots", "quotation_mark")
         studio.keep("launch-80.svg", await _showing(pilot, "Launch a task", "runs node agent.js"))
+
+
+async def _to(pilot: Any, name: str) -> None:
+    """Moves to the row of that name."""
+    board = pilot.app.board
+    await pilot.press("home")
+    for _ in board.visible:
+        if board.cursor is not None and board.rows[board.cursor].name == name:
+            return
+        await pilot.press("j")
+    raise SystemExit(f"there is no {name}")
 
 
 async def _take_heaps(studio: Studio, client: Client, root: Path) -> None:

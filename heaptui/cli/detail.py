@@ -50,10 +50,10 @@ def put_detail(detail: Detail) -> None:
         for one in detail.attempts:
             print(
                 f"  {one.attempt}  {instant(one.started_at)}  {units.duration(took(one)):>6}  "
-                f"peak {units.size(one.peak_bytes):>6}  {clean(one.reason or one.status, 100)}"
+                f"peak {units.size(one.peak_bytes):>6}  {clean(one.reason or one.status, 400)}"
             )
             for line in one.evidence:
-                print(f"     {clean(line, 160)}")
+                print(f"     {clean(line, 400)}")
     if detail.processes:
         print("\nprocesses")
         for process in detail.processes:
@@ -65,7 +65,7 @@ def put_detail(detail: Detail) -> None:
     if detail.events:
         print("\nevents")
         for event in detail.events:
-            print(f"  {instant(event.at)}  {clean(event.text, 200)}")
+            print(f"  {instant(event.at)}  {clean(event.text, 400)}")
 
 
 def _pending(detail: Detail) -> list[str]:
@@ -83,11 +83,15 @@ def _pending(detail: Detail) -> list[str]:
 def _memory(row: Row) -> str:
     if row.memory_bytes is None:
         return f"peak {units.size(row.peak_bytes)}"
-    return (
-        f"{units.size(row.memory_bytes)} by {row.memory_from}, rss {units.size(row.rss_bytes)}, "
-        f"peak {units.size(row.peak_bytes)}, {units.growth(row.growth_bytes_per_min)} a minute, "
-        f"cap in {units.duration(row.to_cap_s)}, processes {row.processes}"
-    )
+    parts = [
+        f"{units.size(row.memory_bytes)} by {row.memory_from}, rss {units.size(row.rss_bytes)}",
+        f"peak {units.size(row.peak_bytes)}",
+    ]
+    if row.growth_bytes_per_min is not None:
+        parts.append(f"{units.growth(row.growth_bytes_per_min)} a minute")
+    if row.to_cap_s is not None:
+        parts.append(f"cap in {units.duration(row.to_cap_s)}")
+    return ", ".join([*parts, f"processes {row.processes}"])
 
 
 def _policy(row: Row) -> list[str]:
@@ -102,7 +106,7 @@ def _policy(row: Row) -> list[str]:
     if row.recycles:
         parts.append(f"recycled {_times(row.recycles)}")
     if row.ooms:
-        parts.append(f"ran out of memory and went on {_times(row.ooms)}")
+        parts.append(f"tried again {_times(row.ooms)} after it ran out of memory")
     return [", ".join(parts)] if parts else []
 
 
@@ -128,10 +132,12 @@ def _work(row: Row) -> list[str]:
 
 def _heap(heap: ProcessHeap) -> str:
     """One process's, as it reported it."""
+    of = "" if heap.limit_bytes is None else f" of {units.size(heap.limit_bytes)}"
+    external = heap.external_bytes
     parts = [
-        f"{heap.pid}: {units.size(heap.used_bytes)} of {units.size(heap.limit_bytes)} used",
+        f"{heap.pid}: {units.size(heap.used_bytes)}{of} used",
         f"committed {units.size(heap.committed_bytes)}",
-        f"external {units.size(heap.external_bytes)}",
+        *([] if external is None else [f"external {units.size(external)}"]),
         clean(f"{heap.runtime} {heap.version.lstrip('v')}", 40),
     ]
     if heap.gc_count is not None:

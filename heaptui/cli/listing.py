@@ -14,6 +14,8 @@ from heaptui.cli.tables import Column, put_table
 from heaptui.model import AttemptRecord, Row, State
 from heaptui.output import printable
 
+_WHY = 400
+"""Of a reason; the terminal's width cuts what it has no room for."""
 _HEAP = Column("HEAP", right=True, leaves=6)
 """Shown where any task reports one."""
 _TASK_COLUMNS = (
@@ -95,7 +97,7 @@ def put_rows(rows: Sequence[Row], *, everything: bool) -> None:
                 *([units.size(row.heap_used_bytes)] if heaps else []),
                 units.growth(row.growth_bytes_per_min),
                 units.duration(age(row, now)),
-                clean(row.doing or row.reason or row.wait_reason or "", 60),
+                clean(_why(row), _WHY),
             )
             for row in rows
         ],
@@ -103,6 +105,12 @@ def put_rows(rows: Sequence[Row], *, everything: bool) -> None:
     )
     if any(row.cap_source == "share" for row in rows):
         print("* no cap was given: a share of this machine's memory", file=sys.stderr)
+
+
+def _why(row: Row) -> str:
+    """What is done with it, why it ended or what it waits for."""
+    waits = "waits for its turn" if row.state is State.QUEUED else ""
+    return row.doing or row.reason or row.wait_reason or waits
 
 
 def age(row: Row, now: float) -> float | None:
@@ -129,7 +137,7 @@ def put_history(records: Sequence[AttemptRecord]) -> None:
                 units.size(one.peak_bytes),
                 units.short_size(one.cap_bytes),
                 one.verdict.value if one.verdict else units.UNKNOWN,
-                clean(one.reason or "", 60),
+                clean(one.reason or "", _WHY),
             )
             for one in records
         ],

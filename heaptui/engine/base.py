@@ -137,13 +137,14 @@ class Traces(Struct, frozen=True, kw_only=True):
     """What an attempt's death left to be seen; empty where there was no place to look.
 
     `oom_kills` counts kills by the kernel in its memory group, for whatever reason; `limit_reached`
-    says whether that group had come to its own limit (None: no group, or it is gone).
-    `host_oom` is the kernel's own word, or its counter's, that the machine ran out of memory and
-    took one of the attempt's processes (`host_oom_named`: it named one by pid). `words` are lines
-    from the end of the output that speak of memory or of a refused option, oldest first, made
-    harmless; `last_line` is the output's last that is not blank. `data_limit_bytes` is the
-    RLIMIT_DATA in force. The last sample: `memory_bytes`, `age_s` seconds before the end, growing
-    by `growth_bytes_per_s`; `available_bytes` the machine's MemAvailable then.
+    says whether that group had come to its own limit (None: no group, or it is gone). `host_oom` is
+    the kernel's own word, or its counter's, that the machine ran out of memory and took one of the
+    attempt's processes (`host_oom_named`: it named one by pid). `words` are lines from the end of
+    the output that speak of memory or of a refused option, oldest first, made harmless; `last_line`
+    is the output's last that is not blank, what a runtime or a shell adds to a notice left out.
+    `data_limit_bytes` is the RLIMIT_DATA in force. The last sample: `memory_bytes`, `age_s` seconds
+    before the end, growing by `growth_bytes_per_s`; `available_bytes` the machine's MemAvailable
+    then.
     """
 
     oom_kills: int = 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from heaptui.engine.base import Traces
 from heaptui.engine.last_words import LastWords, last_words
-from heaptui.engine.node_reports import Found, take_in
+from heaptui.engine.node_reports import Found, strip, take_in
 from heaptui.engine.plan import data_limit
 from heaptui.engine.run import Run
 from heaptui.engine.warden_link import RunEnded
@@ -31,6 +31,9 @@ from heaptui.units import size
 FRESH_S = 10.0
 """A report this long before the end, or less, tells of the end; an older one of something that the
 attempt outlived, and is only told in its history."""
+
+STRIP_EVERY_S = 15.0
+"""A report of a child that died holds what it gives away no longer than that."""
 
 _SAMPLES = 6
 _PIDS_MAX = 4096
@@ -69,6 +72,18 @@ class Witness:
         self._state = state
         self._watched: dict[str, _Watched] = {}
         self._counts: deque[tuple[float, int]] = deque(maxlen=16)
+        self._stripping: tuple[tuple[str, int], asyncio.Task[None]] | None = None
+
+    async def keep_stripped(self, runs: Mapping[str, Run]) -> None:
+        """What children of attempts that go on reported about their death, see node_reports.py."""
+        while True:
+            await asyncio.sleep(STRIP_EVERY_S)
+            for run in list(runs.values()):
+                if run.ended is None:
+                    reports = self._state.reports(*run.key)
+                    one = asyncio.create_task(asyncio.to_thread(strip, reports))
+                    self._stripping = run.key, one
+                    await one
 
     def sampled(
         self, now: float, host: HostSample | None, tasks: Iterable[TaskSample], runs: dict[str, Run]
@@ -103,6 +118,8 @@ class Witness:
         oom_kills = 0 if group is None else group.oom_kills()
         limit_reached = None if group is None else group.limit_reached()
         host = self._host(run, ended, watched, oom_kills, limit_reached)
+        if self._stripping is not None and self._stripping[0] == run.key:
+            await asyncio.wait([self._stripping[1]])
         found, words, host_oom, named = await asyncio.to_thread(
             _read, self._state.reports(task_id, attempt), Path(run.plan.output), ended, host
         )

@@ -103,4 +103,10 @@ async def _watch(run: Run) -> None:
             send(identity, signal.SIGKILL)
         await run.kill()
 
-    await guard(lambda: sampler.quick(task_id, cap()), lambda: sampler.judged(task_id), cap, over)
+    await guard(
+        lambda: sampler.quick(task_id, cap()),
+        lambda: sampler.certain(task_id),
+        lambda: sampler.judged(task_id),
+        cap,
+        over,
+    )

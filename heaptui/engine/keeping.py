@@ -66,7 +66,7 @@ def copy(source: str, target: Path) -> Stood:
     """
     if not source.startswith("/") or "\0" in source:
         raise Refused(f"{source[:80]!r} is no absolute path")
-    with _ours(Path(source)) as file:
+    with ours(Path(source)) as file:
         before = os.fstat(file.fileno())
         free = os.statvfs(target.parent)
         room = free.f_bavail * free.f_frsize - LEFT_FREE_BYTES
@@ -93,7 +93,7 @@ def look(target: Path) -> Stood:
         Refused: it is no file of ours.
         OSError: there is none, or it cannot be opened.
     """
-    with _ours(target) as file:
+    with ours(target) as file:
         status = os.fstat(file.fileno())
         if status.st_mode & 0o077:
             os.fchmod(file.fileno(), 0o600)
@@ -108,7 +108,13 @@ def tidy(target: Path) -> None:
 
 
 @contextmanager
-def _ours(path: Path) -> Iterator[BinaryIO]:
+def ours(path: Path) -> Iterator[BinaryIO]:
+    """A plain file of our user, opened to be read.
+
+    Raises:
+        Refused: it is no file of ours.
+        OSError: there is none, or it cannot be opened.
+    """
     # a pipe would be waited for, a device may do anything when it is opened
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
@@ -124,7 +130,9 @@ def _ours(path: Path) -> Iterator[BinaryIO]:
 def _in_place_of(target: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `target` when all of it is on disk."""
     part = target.with_name(f"{target.name}.engine.{PART}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    # a new one: a pipe in its place would be waited for
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    part.unlink(missing_ok=True)
     try:
         with os.fdopen(os.open(part, flags, 0o600), "wb") as file:
             yield file

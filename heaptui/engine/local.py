@@ -119,6 +119,7 @@ class LocalEngine:
             ("sampling", self._sampling()),
             ("workers", self._workers.listen()),
             ("workers' pace", self._workers.keep_pace()),
+            ("reports", self._witness.keep_stripped(self._runs)),
         ):
             self._parts.append(self._begin(part, name))
 

@@ -2,15 +2,19 @@
 
 A report (`--report-on-fatalerror`) holds the whole environment, the command line, the network's
 interfaces and peers. It is untrusted, and may be half written. What is kept of it is named here,
-part by part, and everything else goes: the raw files never outlive the attempt.
+part by part, and everything else goes: soon after a report was written, and what is no whole one at
+the attempt's end.
 Format: nodejs.org/api/report.html, versions 2 to 5.
 """
 
 from __future__ import annotations
 
 import contextlib
+import heapq
 import os
+import re
 import stat
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -24,10 +28,11 @@ REPORTS_MAX = 8
 """How many are kept of an attempt: the newest."""
 
 _BYTES_MAX = 4 << 20
-_FILES_MAX = 4096
+_AT_ONCE = 64
 _KEPT_PREFIX = "node."
-_TAIL = len("001.json")
-"""What Node numbers the reports of one process by: the end of their names."""
+_KEPT = re.compile(r"node\.-?\d+\.\d{3}\.json")
+_NUMBERED = re.compile(r".*(\d{3})\.json", re.DOTALL)
+"""By these Node tells the reports of one process apart. The rest of a name is anybody's."""
 
 _WIDTH = 200
 
@@ -101,23 +106,49 @@ def take_in(directory: Path) -> list[Found]:
     return found
 
 
+def strip(directory: Path) -> None:
+    """As `take_in`, of an attempt that runs, and may have lost a child: some of the reports that
+    are whole. What is none stays, for it may be being written, and so does the directory.
+
+    Blocks.
+    """
+    try:
+        place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        raw = (name for name in _names(place) if not _KEPT.fullmatch(name))
+        for name in list(islice(raw, _AT_ONCE)):
+            if _rewritten(place, directory, name) is not None:
+                _delete(place, name)
+        kept = [name for name in _names(place) if _KEPT.fullmatch(name)]
+        for name in sorted(kept, key=lambda name: _written_at(place, name))[:-REPORTS_MAX]:
+            _delete(place, name)
+    finally:
+        os.close(place)
+
+
 def _taken(place: int, directory: Path) -> list[Found]:
-    files = sorted((_written_at(place, name), name) for name in _names(place))
+    newest = heapq.nlargest(
+        REPORTS_MAX, ((_written_at(place, name), name) for name in _names(place))
+    )
     found: list[Found] = []
-    for at, name in files[-REPORTS_MAX:]:
+    for at, name in reversed(newest):
         report = _rewritten(place, directory, name)
         if report is not None:
             found.append(Found(report, at))
     kept = {Path(one.report.path).name for one in found}
-    for _, name in files:
+    for name in _names(place):
         if name not in kept:
             _delete(place, name)
     return found
 
 
-def _names(place: int) -> list[str]:
+def _names(place: int) -> Iterator[str]:
+    """However many a program has put there."""
     with os.scandir(place) as entries:
-        return [entry.name for entry in islice(entries, _FILES_MAX)]
+        for entry in entries:
+            yield entry.name
 
 
 def _written_at(place: int, name: str) -> float:
@@ -173,7 +204,8 @@ def _content(place: int, name: str) -> bytes | None:
 def _keep(place: int, directory: Path, raw: str, pid: int, content: bytes) -> str:
     """Writes what is kept of the report `raw`, as old as that; where it is, empty when there is no
     room for it."""
-    name = raw if raw.startswith(_KEPT_PREFIX) else f"{_KEPT_PREFIX}{pid}.{raw[-_TAIL:]}"
+    numbered = _NUMBERED.fullmatch(raw)
+    name = f"{_KEPT_PREFIX}{pid}.{numbered[1] if numbered else '000'}.json"
     beside = f"{_KEPT_PREFIX}new"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:

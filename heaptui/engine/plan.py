@@ -12,9 +12,12 @@ from msgspec import Struct
 from heaptui.engine import keeping
 from heaptui.engine.base import LaunchSpec
 from heaptui.engine.keeping import Mark
+from heaptui.errors import Refused
 from heaptui.memory.cgroups import Group
 from heaptui.model import DEFAULT_OUTPUT_BYTES, CapMeans, Identity
 from heaptui.paths import StateDir
+
+_BYTES_MAX = 1 << 20
 
 
 class Writing(Struct, frozen=True):
@@ -63,7 +66,9 @@ def keep(plan: RunPlan) -> None:
     """Writes it in place of the one before, whole or not at all. Raises OSError."""
     target = plan_file(Path(plan.output))
     beside = target.with_suffix(".new")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    # a new one: whatever a worker put in its place would be waited for, or written through
+    beside.unlink(missing_ok=True)
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(msgspec.json.encode(plan))
@@ -76,8 +81,9 @@ def keep(plan: RunPlan) -> None:
 def read(output: Path) -> RunPlan | None:
     """None where there is none, or it is damaged."""
     try:
-        return msgspec.json.decode(plan_file(output).read_bytes(), type=RunPlan)
-    except (OSError, msgspec.DecodeError):
+        with keeping.ours(plan_file(output)) as file:
+            return msgspec.json.decode(file.read(_BYTES_MAX), type=RunPlan)
+    except (OSError, Refused, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -74,7 +74,13 @@ class PsutilProbe:
         except _GONE:
             return None
         pss = getattr(full, "pss", None)
-        return Shared(pss, full.uss)
+        return Shared(pss, full.uss, full.rss)
+
+    def anonymous(self) -> int | None:
+        return None
+
+    def anonymous_now(self) -> int:
+        return 0
 
     def close(self) -> None:
         """Nothing is held open."""

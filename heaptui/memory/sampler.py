@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
+from heaptui.memory.certain import certain
 from heaptui.memory.group import Group
 from heaptui.memory.procfs import Shared
 from heaptui.memory.table import Probe, Table, this_machine
@@ -175,6 +176,11 @@ class Sampler:
             return rss
         return min(rss, sum(map(_worth, tree.members.values())))
 
+    def certain(self, task_id: str) -> int:
+        """What it holds beyond doubt, right now: never more than `judged` would say, and cheap."""
+        tree = self._gathered(task_id, self._forest.discover)
+        return 0 if tree is None else certain(tree)
+
     async def judged(self, task_id: str) -> int | None:
         """The figure that is judged against the cap, with every process of a tree read afresh, off
         the event loop; None for an unknown task.
@@ -315,7 +321,7 @@ def _worth(member: Member) -> int:
         return 0
     if member.shared is None or member.shared.pss_bytes is None:
         return rss
-    return max(0, member.shared.pss_bytes + rss - member.shared_rss)
+    return max(0, member.shared.pss_bytes + rss - member.shared.rss_bytes)
 
 
 def _costly(member: Member, now: float) -> bool:
@@ -343,7 +349,6 @@ def _timed(probe: Probe) -> tuple[Shared | None, float]:
 def _note(member: Member, shared: Shared | None, cost_s: float) -> None:
     member.shared = shared
     member.shared_cost_s = cost_s
-    member.shared_rss = member.stat.rss_bytes
     # a process of many gigabytes takes long to walk, and is locked meanwhile: at most 1 % of a core
     member.shared_after = time.monotonic() + cost_s / _PSS_COST_SHARE
 

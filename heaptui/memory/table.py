@@ -18,6 +18,12 @@ class Probe(Protocol):
     def shared(self) -> Shared | None:
         """What is its own of the memory; None where that cannot be known."""
 
+    def anonymous(self) -> int | None:
+        """Bytes that no file stands behind, swapped out or not; None where that cannot be known."""
+
+    def anonymous_now(self) -> int:
+        """Those of them that are resident, at little cost; 0 where that cannot be known."""
+
     def close(self) -> None: ...
 
 

@@ -20,9 +20,9 @@ class Member:
     """One process of a tree, and what was last read of it.
 
     `cpu_base_s` is its CPU time at the last sample (None before the first). `shared` is what was
-    last read (None: not yet, or it cannot be known), `shared_rss` its RSS at that time,
-    `shared_cost_s` how long reading took (None: not yet read); until `shared_after`, of the
-    monotonic clock, it is not read again.
+    last read (None: not yet, or it cannot be known), `shared_cost_s` how long reading took (None:
+    not yet read); until `shared_after`, of the monotonic clock, it is not read again. `inherited`
+    is the anonymous memory that it had when it was found (None: that is not known).
     """
 
     tree: Tree
@@ -31,9 +31,9 @@ class Member:
     cpu_base_s: float | None = None
     cpu_percent: float | None = None
     shared: Shared | None = None
-    shared_rss: int = 0
     shared_cost_s: float | None = None
     shared_after: float = float("-inf")
+    inherited: int | None = None
     gone: bool = False
 
 
@@ -167,7 +167,9 @@ class Forest:
         if probe is None:
             return False
         self._strangers.pop(stat.pid, None)
-        member = Member(tree, probe, stat)
+        # of its parent's, for all that is known
+        inherited = 0 if stat.executed else probe.anonymous()
+        member = Member(tree, probe, stat, inherited=inherited)
         tree.members[stat.pid] = self._members[stat.pid] = member
         self.arrivals.append(member)
         return True

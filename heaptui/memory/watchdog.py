@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 SHORTEST_S = 0.005
 LONGEST_S = 1.0
@@ -24,6 +25,10 @@ _REST = 20
 it walks page tables. The first is followed by a second as soon as there is reason for one, for what
 was found just below the cap may be growing by gigabytes a second; then they become rarer."""
 
+_PROOF_REST = 20
+"""And how many times as long as the cheap proof took it is not sought again: it is on the event
+loop."""
+
 _SEEN_FACTOR = 1.25
 """Growth that is seen may speed up before the next look."""
 
@@ -37,18 +42,22 @@ def next_check(cap_bytes: int, memory_bytes: int, growth_bytes_per_s: float) -> 
 
 async def guard(
     read: Callable[[], int | None],
-    judge: Callable[[], Awaitable[int | None]],
+    proof: Callable[[], int],
+    judge: Callable[[], Coroutine[Any, Any, int | None]],
     cap: Callable[[], int],
     over: Callable[[int], Awaitable[None]],
 ) -> None:
     """Watches one task until it is over its cap, or gone.
 
-    `read` gives its memory in bytes, cheaply and never too small; `judge` gives it exactly, and is
-    asked when `read` is beyond the cap; both give None once there is nothing to watch any more.
-    `cap` gives the cap in force, in bytes: it may move while somebody watches. `over` gets the
-    first judgement that is beyond the cap, and the watch ends with it: a second look would give a
-    burst of several processes the time to take twice as much.
+    `read` gives its memory in bytes, cheaply and never too small; `proof` cheaply and never too
+    large; `judge` gives it exactly. They are asked when `read` is beyond the cap, `proof` also
+    while `judge` takes its time: what is judged may be growing by gigabytes a second. `read` and
+    `judge` give None once there is nothing to watch any more. `cap` gives the cap in force, in
+    bytes: it may move while somebody watches. `over` gets the first proof or judgement that is
+    beyond the cap, and the watch ends with it: a second look would give a burst of several
+    processes the time to take twice as much.
     """
+    seek = _paced(proof)
     memory = read()
     at = time.monotonic()
     growth = 0.0
@@ -56,8 +65,12 @@ async def guard(
     while memory is not None:
         wait = next_check(cap(), memory, growth)
         if memory > cap():
+            proven = seek()
+            if proven > cap():
+                await over(proven)
+                return
             if at >= again_at:
-                settled = await judge()
+                settled = await _judged(judge, seek, cap)
                 if settled is None:
                     return
                 if settled > cap():
@@ -74,3 +87,37 @@ async def guard(
         memory, at = read(), time.monotonic()
         if memory is not None:
             growth = (memory - before) / max(at - began, SHORTEST_S)
+
+
+async def _judged(
+    judge: Callable[[], Coroutine[Any, Any, int | None]],
+    seek: Callable[[], int],
+    cap: Callable[[], int],
+) -> int | None:
+    """The judgement, or the proof beyond the cap that is there before it."""
+    judging = asyncio.create_task(judge())
+    try:
+        while not judging.done():
+            await asyncio.wait([judging], timeout=SHORTEST_S)
+            if not judging.done() and (proven := seek()) > cap():
+                return proven
+        return judging.result()
+    finally:
+        judging.cancel()
+
+
+def _paced(proof: Callable[[], int]) -> Callable[[], int]:
+    """The same, 0 while it rests."""
+    rested_at = 0.0
+
+    def seek() -> int:
+        nonlocal rested_at
+        began = time.monotonic()
+        if began < rested_at:
+            return 0
+        found = proof()
+        ended = time.monotonic()
+        rested_at = ended + _PROOF_REST * (ended - began)
+        return found
+
+    return seek

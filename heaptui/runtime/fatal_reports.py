@@ -1,8 +1,8 @@
 """Node's report on its own death, on by default: it tells a heap's end from all other aborts, also
 behind a wrapper that says nothing of it.
 
-A report holds the environment: it goes into a private directory of the attempt, and whoever sees
-the end takes it out (engine/node_reports.py). `--report-exclude-env`, which spares even that
+A report holds the environment: it goes into a private directory of the attempt, and is taken out of
+it there (engine/node_reports.py). `--report-exclude-env`, which spares even that
 moment, fails the start of a Node that does not know it (20.20: code 9), so it only stands where
 the Node is known that reads it: on its own command line, never in what children inherit.
 """

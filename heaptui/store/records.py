@@ -10,15 +10,19 @@ from heaptui.model import AttemptRecord, CapMeans, Event, State, TaskSpec, Verdi
 class Recovery(Struct, frozen=True, kw_only=True):
     """What a task's earlier attempts used up of its chances.
 
-    `ooms` counts attempts that ended for lack of memory and were followed by another, `recycles`
-    those that were recycled, `idle_recycles` of them the latest in a row between which nothing was
-    done (`done_at_recycle`: how much was, at the last one). `streak` counts bad ends in a row, each
-    before it had run for a stable time; `bad_ends` are their latest instants. `outgrown_bytes` is
-    the largest limit that an attempt ran out of.
+    `ooms` counts attempts that ended for lack of memory and were followed by another, `given` of
+    them those that were followed by one under a limit that the operator gave. `recycles` counts
+    those that were recycled, `recycled_s` the seconds that the latest of them in a row ran,
+    `idle_recycles` the latest in a row between which nothing was done (`done_at_recycle`: how much
+    was, at the last one). `streak` counts bad ends in a row, each before it had run for a stable
+    time; `bad_ends` are their latest instants. `outgrown_bytes` is the largest limit that an
+    attempt ran out of.
     """
 
     ooms: int = 0
+    given: int = 0
     recycles: int = 0
+    recycled_s: float = 0.0
     idle_recycles: int = 0
     done_at_recycle: float | None = None
     streak: int = 0

@@ -55,7 +55,7 @@ def waits_for(expected_bytes: int, standing: Standing, config: AdmissionConfig) 
         left = size(max(0, standing.budget - standing.pledged))
         return (
             f"waits for {size(expected_bytes)} of the budget: {left} of {size(standing.budget)} "
-            "is beside what running tasks are expected to reach"
+            "is left beside what running tasks are expected to reach"
         )
     if expected_bytes > standing.free:
         return (

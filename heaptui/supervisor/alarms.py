@@ -248,6 +248,9 @@ class Alarms:
             task = held.get(task_id)
             if task is None or task.state is not State.RUNNING:
                 continue
+            if task.started_at is not None and one.alert.since < task.started_at:
+                # it was about an attempt before this one
+                continue
             if kind in ABOUT_CAP:
                 others = [other for other in ABOUT_CAP if f"{other}:{task_id}" in found]
                 if any(ABOUT_CAP.index(other) < ABOUT_CAP.index(kind) for other in others):

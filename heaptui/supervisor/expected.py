@@ -5,13 +5,13 @@ Kept in memory by name: read from the store once, then carried on with every att
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from heaptui.model import Kind, VerdictKind
 from heaptui.store.history import Peak
 from heaptui.store.rows import base_name
+from heaptui.supervisor.quantiles import quantile
 from heaptui.supervisor.task import Task
 
 LAST = 20
@@ -39,12 +39,6 @@ def name_of(task: Task) -> Name:
     return task.spec.kind, base_name(task.name)
 
 
-def quantile(values: Iterable[int], share: float) -> int:
-    """The least of `values` that `share` of them do not exceed (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(1, math.ceil(len(ordered) * share)) - 1]
-
-
 def need(task: Task) -> int | None:
     """Bytes that the attempt which ended is known to have needed; None: it says nothing, because
     it was cut short."""
@@ -63,7 +57,7 @@ def expected_peak(needs: Sequence[int], cap_bytes: int, outgrown_bytes: int | No
     `outgrown_bytes` is the largest limit that the task itself ran out of."""
     if len(needs) < ENOUGH:
         return cap_bytes
-    return min(cap_bytes, max(quantile(needs, _SHARE), int((outgrown_bytes or 0) * BEYOND)))
+    return min(cap_bytes, max(quantile(sorted(needs), _SHARE), int((outgrown_bytes or 0) * BEYOND)))
 
 
 class Expected:

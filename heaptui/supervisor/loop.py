@@ -35,7 +35,6 @@ from heaptui.engine.base import (
 from heaptui.errors import HeaptuiError, StorageTrouble, UsageError
 from heaptui.model import CapMeans, Finding, Host, HostSample, State, Verdict
 from heaptui.paths import StateDir
-from heaptui.store.records import Rollup
 from heaptui.store.store import Store
 from heaptui.supervisor import verdicts
 from heaptui.supervisor.activities import Activities
@@ -54,8 +53,9 @@ from heaptui.supervisor.looking_at_self import OwnFigures, sampling
 from heaptui.supervisor.machine import Trigger, may
 from heaptui.supervisor.metrics import Gauge
 from heaptui.supervisor.phases import Phases
-from heaptui.supervisor.pictures import Gallery, visibly_moved
+from heaptui.supervisor.pictures import Gallery
 from heaptui.supervisor.policy.ladder import decide
+from heaptui.supervisor.readings import Readings
 from heaptui.supervisor.recovery import Action, Step, reconcile
 from heaptui.supervisor.rooms import Rooms
 from heaptui.supervisor.snapshots_begun import Notes
@@ -67,12 +67,6 @@ POLICY = "policy"
 """The key under which the store keeps the operator's choice: act or observe."""
 
 _HANG_WITHIN_S = 0.1
-_COMPUTES_PERCENT = 1.0
-"""Of a core; with less, and without a word printed, a task is silent."""
-
-_PEAKS_EVERY_S = 10
-"""How much of a peak a killed supervisor can forget."""
-
 _REMEMBERED_S = 7200.0
 _HOUSEKEEPING_S = 3600.0
 
@@ -132,7 +126,7 @@ class Supervisor:
             ended=lambda task, verdict: self._ended(task, clock(), verdict, None),
             troubled=self._troubled,
         )
-        self._minute = int(clock()) // 60
+        self._readings = Readings(self.ledger, self.gallery, clock())
         self.own = OwnFigures()
         self.counts = Counts()
         self.alarms = Alarms(config.alerts)
@@ -330,7 +324,7 @@ class Supervisor:
     def _ended(self, task: Task, at: float, verdict: Verdict, exited: Exited | None) -> None:
         self._timers.disarm(task.id)
         attempt = task.attempts
-        self._roll_up_task(task, self._minute)
+        self._readings.roll_up_task(task)
         policy = self.config.policy.of(task.spec.kind)
         decision = decide(end_of(task, at, verdict, exited, self.host, policy), self.config, policy)
         self.ledger.end(task, at, verdict, exited, decision)
@@ -361,66 +355,16 @@ class Supervisor:
 
     def _measured(self, event: Sampled) -> None:
         self.host = event.host or self.host
-        self._look_into(event)
-        for sample in event.tasks:
-            task = self.ledger.get(sample.task_id)
-            if task is None or task.attempts != sample.attempt or not task.state.live:
-                continue
-            task.measured(sample, event.at)
-            written = event.output_bytes.get(task.id, task.output_bytes)
-            grown, task.output_bytes = written != task.output_bytes, written
-            if grown or (sample.cpu_percent or 0) >= _COMPUTES_PERCENT:
-                task.active_at = event.at
-            if task.gauge is not None and (not task.spark or int(event.at) % 5 == 0):
-                task.spark = task.gauge.spark()
-            if visibly_moved(task) or grown:
-                self.gallery.changed(task.id)
-            if int(event.at) % _PEAKS_EVERY_S == 0:
-                self.ledger.peaked(task)
-        minute = int(event.at) // 60
-        if minute != self._minute:
-            self._roll_up(self._minute)
-            self._minute = minute
-        if int(event.at) % _PEAKS_EVERY_S == 0:
+        if self._readings.take_in(event):
             self.settle_soon()
         self._hang()
         waiting, self._sampled = self._sampled, asyncio.Event()
         waiting.set()
 
-    def _look_into(self, event: Sampled) -> None:
-        """The heaps of this pass, before the rows are compared with what is shown of them."""
-        for task_id, heaps in event.heaps.items():
-            task = self.ledger.get(task_id)
-            if task is not None and task.state.live:
-                task.looked_into(heaps)
-        for task_id, work in event.work.items():
-            task = self.ledger.get(task_id)
-            if task is not None and task.state.live:
-                self.ledger.worked(task, work)
-        for task_id, why in event.heapless.items():
-            task = self.ledger.get(task_id)
-            if task is not None and task.state.live:
-                task.looked_into(())
-                task.heap_absent = why
-
-    def _roll_up(self, minute: int) -> None:
-        for task in self.ledger.tasks.values():
-            if task.state.live:
-                self._roll_up_task(task, minute)
-        self.settle_soon()
-
-    def _roll_up_task(self, task: Task, minute: int) -> None:
-        figures = task.gauge.minute(minute) if task.gauge else None
-        if figures is not None:
-            low, high, last = figures
-            rollup = Rollup(
-                task_id=task.id, attempt=task.attempts, minute=minute, low=low, high=high, last=last
-            )
-            self.ledger.rolled(rollup)
-
     def roll_up_now(self) -> None:
         """The minute that has not ended: for whoever leaves."""
-        self._roll_up(self._minute)
+        self._readings.roll_up()
+        self.settle_soon()
 
     def _hang(self) -> None:
         """The header and the alerts as they are now."""
@@ -475,7 +419,9 @@ class Supervisor:
                 grace_s = task.spec.limits.grace_s
                 self.begin(self.stop({task: grace_s}, "timeout"), f"time-out of {task.id}")
 
-        self._timers.arm(task.id, task.started_at + limit, expired)
+        # a recycle is no new beginning: what was recycled before counts
+        left_s = max(0.0, limit - task.recovery.recycled_s)
+        self._timers.arm(task.id, task.started_at + left_s, expired)
 
     # --- stopping ------------------------------------------------------------------------------
     async def stop(self, chosen: Mapping[Task, float], why: str) -> None:

@@ -158,14 +158,14 @@ class Gauge:
         return (min(held) << 10, max(held) << 10, held[-1] << 10) if held else None
 
 
-SOFT = 0.8
-"""Of the cap; where heaptui starts to act."""
+_FULL = 0.8
+"""Of its cap: a task that holds so much has no room to breathe, and any growth is a trend."""
 
 
 def climbs(gauge: Gauge | None, memory_bytes: int, cap_bytes: int) -> bool:
     """Whether growth is a trend: a task that breathes, or only starts, is none of the operator's
     business while it is far from its cap."""
-    if memory_bytes >= cap_bytes * SOFT:
+    if memory_bytes >= cap_bytes * _FULL:
         return True
     highs = gauge.new_highs() if gauge is not None else None
     return memory_bytes >= cap_bytes / 2 if highs is None else highs

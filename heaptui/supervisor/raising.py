@@ -86,8 +86,9 @@ def _raised(supervisor: Supervisor, task: Task, request: protocol.Raise) -> Limi
                 f"Give --cap {size(needed)} or more, or leave it out: it then grows with the heap.",
             )
         cap = needed
-    limits = larger.raised(
-        task.spec.limits, Larger(cap_bytes=cap, heap_bytes=heap), task.cap_bytes
+    limits = replace(
+        larger.raised(task.spec.limits, Larger(cap_bytes=cap), task.cap_bytes),
+        heap_bytes=heap if heap is not None else task.spec.limits.heap_bytes,
     )
     spec = replace(task.spec, limits=limits)
     preset = presets.find(spec.preset, supervisor.around.own_presets) if spec.preset else None

@@ -106,7 +106,9 @@ def checkpoints(task: Task) -> bool:
 
 
 def kept(task: Task) -> bool:
-    """Whether one of this attempt stands."""
+    """Whether one of this attempt stands: its worker has told so, or it is younger."""
+    if task.work is not None and task.work.checkpoint_at is not None:
+        return True
     stood, began = task.checkpoint_at, task.started_at
     return stood is not None and began is not None and stood >= began
 

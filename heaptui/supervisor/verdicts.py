@@ -213,6 +213,8 @@ def _stopped(
     if exited.code == 0 and not _has_more_to_do(exited, stop_why):
         return VerdictKind.FINISHED, "finished"
     text = "ended by heaptui" if stop_why is None else _STOPPED.get(stop_why, _BY_OPERATOR)
+    if stop_why == "drain" and (exited.work is None or not exited.work.drained):
+        text = _BY_OPERATOR
     held = exited.traces.memory_bytes
     if stop_why == "recycle" and held is not None:
         text = f"{text} at {units.size(held)}"

@@ -15,7 +15,7 @@ from heaptui.tui.kept import headline, took
 from heaptui.tui.keys import needs_recyclable
 from heaptui.tui.lines import sentence
 from heaptui.tui.recycling import recycled
-from heaptui.tui.surroundings import clock_of, drain_of
+from heaptui.tui.surroundings import clock_of, drain_of, machine_of
 from heaptui.tui.targets import called
 from heaptui.tui.widgets.activities import work_of
 from heaptui.tui.widgets.dialog import WIDTH, Choice
@@ -205,7 +205,7 @@ class HeapActing:
     async def _raise(self, rows: Sequence[Row]) -> None:
         from heaptui.tui.screens.raising import RaiseScreen
 
-        said = await self._asking.asked(RaiseScreen(self._operator, rows))
+        said = await self._asking.asked(RaiseScreen(self._operator, rows, machine_of(self._app)))
         if said:
             self._asking.done(said)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from heaptui.errors import UsageError
-from heaptui.model import Kind, Row
+from heaptui.model import HostSample, Kind, Row
 from heaptui.tui.lines import Line, field, flow, sentence
 from heaptui.tui.targets import called
 from heaptui.tui.widgets.dialog import Choice
@@ -68,8 +68,8 @@ def written_limits(cap: str, heap: str) -> tuple[int | None, int | None]:
     )
 
 
-def limits_lines(rows: Sequence[Row], width: int) -> list[Line]:
-    """What they have now."""
+def limits_lines(rows: Sequence[Row], width: int, host: HostSample | None = None) -> list[Line]:
+    """What they have now, and what the machine has."""
     lines: list[Line] = []
     for row in rows[:_LISTED]:
         fields: list[Line] = [((called(row), "strong"), (f"  attempt {row.attempts}", "dim"))]
@@ -82,6 +82,9 @@ def limits_lines(rows: Sequence[Row], width: int) -> list[Line]:
         lines += flow(fields, width)
     if len(rows) > _LISTED:
         lines.append(((f"and {len(rows) - _LISTED} more", "dim"),))
+    if host is not None:
+        available, total = size(host.mem_available_bytes), size(host.mem_total_bytes)
+        lines += flow([field("this machine", f"{available} of {total} available")], width)
     live = sum(not row.state.ended for row in rows)
     if live:
         whose = "what runs keeps" if len(rows) > 1 else "the one that runs keeps"
@@ -89,7 +92,8 @@ def limits_lines(rows: Sequence[Row], width: int) -> list[Line]:
     else:
         lines += sentence("For the next attempt, which can be queued right after.", width, "dim")
     if any(row.heap_limit_bytes is not None for row in rows):
-        lines += sentence("A larger heap limit takes the cap along where it must.", width, "dim")
+        along = "A larger cap takes V8's limit along unless that was given; a larger heap limit"
+        lines += sentence(f"{along} the cap where it must.", width, "dim")
     return lines
 
 

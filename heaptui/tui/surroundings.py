@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
 
     from heaptui.config import PolicyConfig
-    from heaptui.model import Row
+    from heaptui.model import HostSample, Row
+    from heaptui.tui.board import Board
     from heaptui.tui.keys import Entry
 
 
@@ -23,6 +24,10 @@ class _Keyed(Protocol):
 
 class _Governed(Protocol):
     policy: PolicyConfig
+
+
+class _Pictured(Protocol):
+    board: Board
 
 
 def clock_of(node: DOMNode) -> Callable[[], float]:
@@ -40,3 +45,9 @@ def drain_of(node: DOMNode, rows: Iterable[Row]) -> float:
     none of them."""
     policy = cast("_Governed", node.app).policy
     return max((policy.of(row.kind).drain_s for row in rows), default=0.0)
+
+
+def machine_of(node: DOMNode) -> HostSample | None:
+    """The machine's figures as the app around `node` shows them; None before there are any."""
+    host = cast("_Pictured", node.app).board.host
+    return None if host is None else host.sample

@@ -187,7 +187,8 @@ def overshoot(groups: Groups, what: str, program: str, *, capped: bool) -> tuple
             child.stdin.write(b"go\n")
             child.stdin.flush()
             judge = functools.partial(sampler.judged, what)
-            asyncio.run(asyncio.wait_for(guard(look, judge, lambda: CAP, end), 60))
+            proof = functools.partial(sampler.certain, what)
+            asyncio.run(asyncio.wait_for(guard(look, proof, judge, lambda: CAP, end), 60))
             sampler.close()
         return peak_of(group) - CAP, looks
     finally:

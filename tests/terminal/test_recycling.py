@@ -130,6 +130,40 @@ async def test_every_alert_is_shown_with_its_meaning_and_kept_up_to_date() -> No
         await until(pilot, lambda: len(app.screen_stack) == 1)
 
 
+async def test_the_keys_of_a_listed_alert_act_on_its_task_alone() -> None:
+    operator = FakeOperator(policy_picture())
+    app = make_app(operator)
+    async with on_stage(app) as pilot:
+        app.board.go("test-t", NOW)
+        await pilot.press("space", "A", "j")
+        await until(pilot, lambda: "enter go to it" in flat(app))
+        # of the others' keys none does anything here
+        await pilot.press("g", "L")
+        assert len(app.screen_stack) == 2
+        await pilot.press("+")
+        await until(pilot, lambda: "Raise support-bot?" in text_on(app))
+        assert not app.board.marks
+        await pilot.press("escape")
+        await until(pilot, lambda: app.board.cursor == "suppor" and len(app.screen_stack) == 1)
+
+
+async def test_from_the_list_to_a_task_and_an_alert_that_is_seen_there() -> None:
+    operator = FakeOperator(policy_picture())
+    app = make_app(operator)
+    async with on_stage(app) as pilot:
+        await pilot.press("A", "a")
+        await until(pilot, lambda: "for 1m35, seen" in text_on(app))
+        assert [alert.id for alert in app.board.alerts] == ["ended:suppor.2", "pressure"]
+        # the cursor stays on its alert when those before it are over
+        await pilot.press("j")
+        operator.send(Change(at=NOW, alerts=WARNINGS[1:]))
+        await until(pilot, lambda: "for 1m35" not in text_on(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.board.cursor == "suppor" and len(app.screen_stack) == 1)
+        await pilot.press("A", "pagedown", "P")
+        await until(pilot, lambda: ("dispatch", True) in operator.calls)
+
+
 @pytest.mark.parametrize(
     ("bell", "codes"),
     [

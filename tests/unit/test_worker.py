@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import signal
 import socket
 import subprocess
@@ -218,6 +219,63 @@ def test_sigterm_means_a_drain_only_where_that_is_wanted(before, given, ends_wit
     assert done.returncode == ends_with
 
 
+def test_a_flag_that_is_set_while_it_is_cleared_wakes_who_waits():
+    flag = worker.Flag()
+
+    class Bell(queue.SimpleQueue[None]):
+        def get_nowait(self) -> None:
+            super().get_nowait()
+            if not flag.is_set():
+                flag.set()
+
+    flag._bell = Bell()
+    flag.set()
+    flag.clear()
+    assert flag.is_set()
+    # one that saw it unset waits for the bell by now
+    assert flag._bell.get(timeout=WITHIN_S) is None
+
+
+@pytest.mark.parametrize(
+    ("how", "before", "ends_with"),
+    [
+        ("forks()", "pass", -signal.SIGTERM),
+        (
+            "one = threading.Thread(target=forks)\none.start()\none.join()",
+            "pass",
+            -signal.SIGTERM,
+        ),
+        ("forks()", "worker.connect(sigterm=True)", 7),
+    ],
+)
+def test_sigterm_ends_a_forked_child_that_does_not_say_otherwise(how, before, ends_with):
+    source = (
+        "import os, signal, sys, threading, time\nfrom heaptui import worker\n"
+        "told, tell = os.pipe()\n"
+        "def forks():\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        f"        {before}\n"
+        "        os.write(tell, b'!')\n"
+        "        sys.exit(7 if w.draining.wait(600) else 0)\n"
+        "    os.read(told, 1)\n"
+        "    os.kill(child, signal.SIGTERM)\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "w = worker.connect(sigterm=True)\n"
+        f"{how}\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\nprint(w.draining.wait(30))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", source], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        said, _ = process.communicate(timeout=WITHIN_S)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert said.split() == [str(int(ends_with)), "True"]
+
+
 # --- with somebody at the other end
 def test_it_says_who_it_is_and_what_it_does(server):
     w = worker.connect(title="one")
@@ -402,3 +460,32 @@ def test_the_last_words_are_said_before_the_program_ends(server):
     while (message := server.heard.get(timeout=WITHIN_S)) != "closed":
         heard.append(message)
     assert {type(one) for one in heard} == {Hello, Progress, Result}
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no Node here")
+def test_the_node_example_keeps_little_for_one_that_never_reads(around, monkeypatch):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(around / "worker.sock"))
+    listener.listen()
+    example = Path(__file__).parents[2] / "examples" / "worker.cjs"
+    source = (
+        f"const w = require({json.dumps(str(example))}).connect();\n"
+        "const later = () => new Promise((resolve) => setTimeout(resolve, 1));\n"
+        "(async () => {\n"
+        "  for (let n = 0; n < 200; n++) {\n"
+        "    for (let m = 0; m < 500; m++) w.log('x'.repeat(1000));\n"
+        "    await later();\n"
+        "  }\n"
+        "  console.log(process.memoryUsage().rss >> 20);\n"
+        "  process.exit(0);\n"
+        "})();\n"
+    )
+    env = os.environ | {
+        "HEAPTUI_SOCKET": str(around / "worker.sock"),
+        "HEAPTUI_TASK": "k7w2ma.1",
+    }
+    done = subprocess.run(
+        ["node", "-e", source], env=env, capture_output=True, text=True, timeout=60, check=True
+    )
+    listener.close()
+    assert int(done.stdout) < 150, "a hundred megabytes of lines wait in it"

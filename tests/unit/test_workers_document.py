@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from heaptui import wire, worker
 from heaptui.engine.worker_connection import PER_S
@@ -40,6 +44,21 @@ def test_every_kind_of_message_and_every_variable_is_named() -> None:
 def test_the_module_keeps_to_the_same_bounds() -> None:
     assert worker.DATA_MAX == wire.DATA_MAX
     assert worker._LINE_MAX == wire.LINE_MAX
+
+
+@pytest.mark.parametrize("wanted", ["w = worker.connect()\nstate = w.", "async def main():"])
+def test_its_programs_run(tmp_path: Path, wanted: str) -> None:
+    (program,) = (
+        one for one in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if wanted in one
+    )
+    does = "async def do(n): pass\n" if "await do" in program else "def do(n): pass\n"
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", does + program],
+        check=True,
+        timeout=60,
+        env={"HEAPTUI_CHECKPOINT": str(tmp_path / "checkpoint")},
+    )
+    assert json.loads((tmp_path / "checkpoint").read_bytes())["next"] > 0
 
 
 def test_what_it_names_of_the_module_is_there() -> None:

@@ -25,6 +25,7 @@ from heaptui.supervisor.policy.talk import (
     heap_soft_bytes,
     left_s,
     moment,
+    old_bytes,
     runs,
     situation,
 )
@@ -90,7 +91,7 @@ def _talk(talks: dict[str, Talk], task: Task) -> Talk:
         held.memory_bytes = task.sample.memory_bytes
         held.memory.add(now, held.memory_bytes)
     if heap is not None:
-        held.heap.add(now, heap.used_bytes or 0)
+        held.heap.add(now, old_bytes(heap))
     return held
 
 
@@ -127,7 +128,7 @@ def _near(task: Task, talk: Talk, policy: Policy) -> bool:
         return False
     heap = fullest(task)
     heap_soft = heap_soft_bytes(task, heap)
-    if heap is not None and heap_soft is not None and (heap.used_bytes or 0) >= heap_soft:
+    if heap is not None and heap_soft is not None and old_bytes(heap) >= heap_soft:
         return True
     if held.memory_bytes >= soft_bytes:
         return True
@@ -164,9 +165,10 @@ def _tell(
 
 
 async def _converse(supervisor: Supervisor, task: Task, talk: Talk, policy: Policy) -> None:
-    """One step after the other, until it is calm, or there is nothing to do yet."""
+    """One step after the other, until it is calm, there is nothing to do yet, or the policy is told
+    to observe from now on."""
     try:
-        while runs(task, talk):
+        while runs(task, talk) and supervisor.config.policy.mode == "act":
             step = soft.next_step(situation(supervisor, task, talk, policy), policy)
             match step:
                 case Step.GC:

@@ -25,6 +25,8 @@ IDLE_RECYCLES = 2
 BRIEF_S = 10.0
 """Between two recycles: in less, one that tells no progress has done nothing but start."""
 
+_TRIES_AGAIN = "tries again "
+
 
 class End(Struct, frozen=True, kw_only=True):
     """How an attempt ended, and what its task has left.
@@ -112,7 +114,7 @@ def decide(end: End, config: Config, policy: Policy) -> Decision:
 def would(decision: Decision) -> str:
     """What it would have done, for a policy that only observes."""
     if decision.trigger is Trigger.TRY_AGAIN:
-        return f"try it again {decision.text}"
+        return f"try it again {decision.text.removeprefix(_TRIES_AGAIN)}"
     return "quarantine it"
 
 
@@ -124,6 +126,7 @@ def _recycled(end: End, config: Config, policy: Policy) -> Decision:
     after = replace(
         recovery,
         recycles=recovery.recycles + 1,
+        recycled_s=recovery.recycled_s + end.ran_s,
         idle_recycles=idle,
         done_at_recycle=end.done,
         streak=0,
@@ -146,8 +149,9 @@ def _out_of_memory(end: End, config: Config, policy: Policy, why: str) -> Decisi
         recovery = replace(recovery, outgrown_bytes=outgrown)
     if larger.given and not full:
         # what the operator gave for the next attempt is none of the policy's budget
-        return _again(end, config, replace(recovery, idle_recycles=0), _with(larger, end))
-    if recovery.ooms >= policy.oom_retries:
+        after = replace(recovery, ooms=recovery.ooms + 1, given=recovery.given + 1, idle_recycles=0)
+        return _again(end, config, after, _with(larger, end))
+    if recovery.ooms - recovery.given >= policy.oom_retries:
         return _quarantined(end, recovery, why, _spent(end.recovery, policy))
     if full:
         # the machine was full, not the task: it waits for room, with the limits that it has
@@ -164,7 +168,9 @@ def _again(end: End, config: Config, recovery: Recovery, text: str) -> Decision:
     streak = 1 if end.ran_s >= policy.stable_s else recovery.streak + 1
     since = end.at - policy.restart_period_s
     bad_ends = (*(at for at in recovery.bad_ends if since < at <= end.at), end.at)
-    after = replace(recovery, streak=streak, bad_ends=bad_ends[-policy.restarts - 1 :])
+    after = replace(
+        recovery, streak=streak, bad_ends=bad_ends[-policy.restarts - 1 :], recycled_s=0.0
+    )
     if len(bad_ends) > policy.restarts:
         span = duration(max(1.0, end.at - bad_ends[0]))
         loop = f"crash loop: {len(bad_ends)} bad ends in {span}; the last: {end.verdict.text}"
@@ -174,7 +180,7 @@ def _again(end: End, config: Config, recovery: Recovery, text: str) -> Decision:
 
 
 def _with(larger: Larger, end: End) -> str:
-    text = f"with {larger.words}" if larger.words else "once the machine has room"
+    text = _TRIES_AGAIN + (f"with {larger.words}" if larger.words else "once the machine has room")
     return f"{text}, from its checkpoint" if end.checkpointed else text
 
 

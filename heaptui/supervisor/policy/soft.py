@@ -80,12 +80,12 @@ class Past(Struct, frozen=True, kw_only=True):
 
 
 class Situation(Struct, frozen=True, kw_only=True):
-    """Where a task stands. `memory_bytes` without page cache, `heap_bytes` what the heap holds that
-    is nearest to its own limit, `heap_soft_bytes` the share of that limit (None: no heap has one).
-    `to_cap_s` is None while its growth is no trend; `left_s` to the nearest of its limits at the
-    pace of the last seconds, None while it has none. `can` are the steps that are possible with
-    this worker and allowed now, see `able`; `fresh`: a checkpoint stands that holds what is done;
-    `busy`: an operator works on it."""
+    """Where a task stands. `memory_bytes` without page cache, `heap_bytes` what the old generation
+    of that heap holds which is nearest to its own limit, `heap_soft_bytes` the share of that limit
+    (None: no heap has one). `to_cap_s` is None while its growth is no trend; `left_s` to the
+    nearest of its limits at the pace of the last seconds, None while it has none. `can` are the
+    steps that are possible with this worker and allowed now, see `able`; `fresh`: a checkpoint
+    stands that holds what is done; `busy`: an operator works on it."""
 
     at: float
     memory_bytes: int

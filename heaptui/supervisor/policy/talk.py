@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from heaptui import units
 from heaptui.config import Policy
 from heaptui.model import ProcessHeap, State
+from heaptui.runtime import v8
 from heaptui.supervisor import recycling
 from heaptui.supervisor.loop import Supervisor
 from heaptui.supervisor.policy import soft
@@ -15,8 +17,8 @@ from heaptui.supervisor.policy.pace import Pace
 from heaptui.supervisor.policy.soft import Past, Situation, Step, Tried
 from heaptui.supervisor.task import Task
 
-_DIES_AT = 0.9
-"""Of a heap's limit: V8 counts its young generation three times, and dies when the old is full."""
+_DIES_AT = 0.95
+"""Of what an old generation may hold: what is promoted at once has to fit as well."""
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ def situation(supervisor: Supervisor, task: Task, talk: Talk, policy: Policy) ->
         at=moment(),
         memory_bytes=memory,
         soft_bytes=task.soft_bytes if task.soft_bytes is not None else memory + 1,
-        heap_bytes=heap.used_bytes or 0 if heap is not None else 0,
+        heap_bytes=old_bytes(heap) if heap is not None else 0,
         heap_soft_bytes=heap_soft_bytes(task, heap),
         to_cap_s=task.to_cap_s,
         left_s=left_s(task, talk),
@@ -74,7 +76,8 @@ def situation(supervisor: Supervisor, task: Task, talk: Talk, policy: Policy) ->
 def left_s(task: Task, talk: Talk) -> float | None:
     """To the nearest of its limits, at the pace of the last seconds."""
     heap = fullest(task)
-    dies_at = int(heap.limit_bytes * _DIES_AT) if heap is not None and heap.limit_bytes else None
+    limit = old_limit(task, heap) if heap is not None else None
+    dies_at = int(limit * _DIES_AT) if limit is not None else None
     left = (talk.memory.left_s(task.cap_in_force), talk.heap.left_s(dies_at))
     return min((one for one in left if one is not None), default=None)
 
@@ -82,20 +85,48 @@ def left_s(task: Task, talk: Talk) -> float | None:
 def fullest(task: Task) -> ProcessHeap | None:
     """Of its heaps the one that is nearest to its own limit."""
     limited = [heap for heap in task.heaps if heap.limit_bytes and heap.used_bytes is not None]
-    return max(limited, key=_share, default=None)
+
+    def share(heap: ProcessHeap) -> float:
+        return old_bytes(heap) / (old_limit(task, heap) or 1)
+
+    return max(limited, key=share, default=None)
 
 
-def _share(heap: ProcessHeap) -> float:
-    return (heap.used_bytes or 0) / (heap.limit_bytes or 1)
+def old_bytes(heap: ProcessHeap) -> int:
+    """What its old generation holds, where its runtime tells: that is the one which fills."""
+    return heap.old_bytes if heap.old_bytes is not None else heap.used_bytes or 0
+
+
+def old_limit(task: Task, heap: ProcessHeap) -> int | None:
+    """What its old generation may hold: a heap dies when that is full, not at its limit, in which
+    V8 counts the young one three times. As the task's own command says, else as for any heap of
+    this limit that heaptui chose."""
+    if heap.limit_bytes is None:
+        return None
+    named = _named_old(task.spec.argv)
+    old_mb = _usual_old(heap.limit_bytes) if named is None else named
+    return min(heap.limit_bytes, old_mb * units.MIB)
+
+
+# asked for each heap with every pass, and always answered alike
+@lru_cache(maxsize=4096)
+def _named_old(argv: tuple[str, ...]) -> int | None:
+    return v8.named(argv).get(v8.OLD)
+
+
+@lru_cache(maxsize=4096)
+def _usual_old(limit_bytes: int) -> int:
+    return v8.flags_for(limit_bytes).old_mb
 
 
 def heap_soft_bytes(task: Task, heap: ProcessHeap | None) -> int | None:
-    """Where the policy begins to act for this heap: the share of its limit that the soft limit is
-    of the cap."""
-    cap, limit = task.cap_in_force, task.soft_bytes
-    if heap is None or heap.limit_bytes is None or not cap or limit is None:
+    """Where the policy begins to act for this heap: the share of what it may hold that the soft
+    limit is of the cap."""
+    cap, soft_bytes = task.cap_in_force, task.soft_bytes
+    limit = old_limit(task, heap) if heap is not None else None
+    if limit is None or not cap or soft_bytes is None:
         return None
-    return int(heap.limit_bytes * limit / cap)
+    return int(limit * soft_bytes / cap)
 
 
 def busy(supervisor: Supervisor, task: Task) -> list[str]:

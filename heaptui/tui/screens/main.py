@@ -30,6 +30,7 @@ from heaptui.tui.widgets.welcome import welcome_lines
 
 if TYPE_CHECKING:
     from heaptui.tui.app import HeaptuiApp
+    from heaptui.tui.screens.alerts import Answer
 
 _TICK_S = 1.0
 _LEAST = (60, 16)
@@ -266,7 +267,20 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def action_alerts(self) -> None:
         from heaptui.tui.screens.alerts import AlertsScreen
 
-        self.app.push_screen(AlertsScreen(self._app))
+        self.app.push_screen(AlertsScreen(self._app), self._from_alerts)
+
+    async def _from_alerts(self, answer: Answer | None) -> None:
+        """To the alert's task, and what was chosen is done with it alone."""
+        if answer is None:
+            return
+        if answer.task_id is not None:
+            if not self._board.go(answer.task_id, self._app.clock()):
+                return
+            self._board.clear_marks()
+            self.table.focus()
+        self.paint()
+        if answer.action:
+            await self.run_action(answer.action)
 
     def action_seen(self) -> None:
         alerts = self._board.alerts

@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from heaptui.client import Operator
 from heaptui.errors import HeaptuiError, UsageError
-from heaptui.model import Row
+from heaptui.model import HostSample, Row
 from heaptui.tui.lines import BLANK, Line, one_line, sentence
 from heaptui.tui.raising import chosen_limits, limits_lines, raise_choices, raised, written_limits
 from heaptui.tui.screens.confirm import CANCEL
@@ -44,8 +44,11 @@ class RaiseScreen(ModalScreen[str | None]):
         Binding("escape", "cancel", "cancel", id="dialog.cancel", show=False)
     ]
 
-    def __init__(self, operator: Operator, targets: Sequence[Row]) -> None:
+    def __init__(
+        self, operator: Operator, targets: Sequence[Row], host: HostSample | None = None
+    ) -> None:
         super().__init__()
+        self._host = host
         self._operator = operator
         self._rows = tuple(targets)
         self._said: list[Line] = []
@@ -80,7 +83,7 @@ class RaiseScreen(ModalScreen[str | None]):
         self._paint()
 
     def _paint(self) -> None:
-        lines = limits_lines(self._rows, WIDTH)
+        lines = limits_lines(self._rows, WIDTH, self._host)
         if self._said:
             lines += [BLANK, *self._said]
         self.query_one("#raise-lines", LinesView).show([*lines, BLANK])

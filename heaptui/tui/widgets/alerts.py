@@ -11,7 +11,7 @@ from heaptui.tui.cells import cut, safe
 from heaptui.tui.danger import Danger, danger
 from heaptui.tui.glyphs import Glyphs
 from heaptui.tui.keys import Entry, display, label_of
-from heaptui.tui.lines import BLANK, Line, Role, Span, fitted, indented, joined, sentence, width_of
+from heaptui.tui.lines import Line, Role, Span, fitted, indented, joined, sentence, width_of
 from heaptui.units import duration
 
 _NARROW = 100
@@ -79,17 +79,25 @@ def _seen(entries: Sequence[Entry]) -> list[Span]:
     return [(display(key), "sky"), (" seen ", "plain")]
 
 
-def actions_of(alert: Alert, row: Row | None, entries: Sequence[Entry]) -> list[Key]:
-    """The keys in force of its actions that can be done with its task now, with their labels; one
-    that this heaptui does not know is left out."""
+def acts_of(alert: Alert, row: Row | None, entries: Sequence[Entry]) -> list[Entry]:
+    """Those of its actions that can be done with its task now; one that this heaptui does not know
+    is left out."""
     by_id = {entry.id: entry for entry in entries}
     acts = [by_id[id] for id in alert.actions if id in by_id]
     if alert.task_id is None:
-        return [(entry.keys[0], entry.label) for entry in acts]
+        return acts
     if row is None:
         return []
-    able = [entry for entry in acts if entry.available(row) is None]
-    return [(entry.keys[0], label_of(entry, [row])) for entry in able]
+    return [entry for entry in acts if entry.available(row) is None]
+
+
+def actions_of(alert: Alert, row: Row | None, entries: Sequence[Entry]) -> list[Key]:
+    """Their keys in force with their labels."""
+    rows = [] if row is None else [row]
+    return [
+        (entry.keys[0], entry.label if row is None else label_of(entry, rows))
+        for entry in acts_of(alert, row, entries)
+    ]
 
 
 def _level(alert: Alert, row: Row | None) -> Danger:
@@ -108,9 +116,10 @@ def alerts_lines(
     *,
     now: float,
     glyphs: Glyphs,
-) -> list[Line]:
-    """Every alert: what it says, what it means, and its keys; one that was seen is dim."""
-    lines: list[Line] = []
+) -> list[list[Line]]:
+    """Every alert in lines of its own: what it says, what it means, and its keys; one that was
+    seen is dim."""
+    found: list[list[Line]] = []
     for alert in alerts:
         row = rows.get(alert.task_id) if alert.task_id is not None else None
         text = _text(alert, row, glyphs, narrow=False)
@@ -120,13 +129,13 @@ def alerts_lines(
             marks.append("seen")
         mark = ", ".join(marks)
         first, *rest = _wrapped(text, width - len(mark) - 2)
-        lines += [BLANK] if lines else []
-        lines += [joined((*fitted(first, width - len(mark)), (mark, "dim"))), *rest]
+        lines = [joined((*fitted(first, width - len(mark)), (mark, "dim"))), *rest]
         if alert.meaning:
             lines += indented(sentence(safe(alert.meaning), width - _INDENT), _INDENT)
         if keys := actions_of(alert, row, entries):
             lines += indented([tuple(_keys(keys, "   "))], _INDENT)
-    return lines or [(("There is no alert.", "dim"),)]
+        found.append(lines)
+    return found
 
 
 def _wrapped(text: Sequence[Span], width: int) -> list[Line]:

@@ -132,7 +132,8 @@ def reason_of(row: Row, look: Look) -> Reason:
                 if row.started_at is not None and row.ended_at is not None
                 else ""
             )
-            return Reason((said or row.state.value) + took, "dim")
+            last = f" in try {row.attempts}" if took and row.attempts > 1 else ""
+            return Reason((said or row.state.value) + took + last, "dim")
         case State.LOST:
             known = "nobody knows how it ended"
             text = f"{known}: {said}" if said else known

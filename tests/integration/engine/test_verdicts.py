@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shlex
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from heaptui.engine import evidence
 from heaptui.engine.base import Exited, LaunchSpec, Message, Started
-from heaptui.engine.node_reports import REPORTS_MAX, take_in
+from heaptui.engine.node_reports import REPORTS_MAX, strip, take_in
 from heaptui.memory.cgroup_files import write
 from heaptui.memory.cgroups import probe
 from heaptui.memory.identity import send
@@ -227,6 +229,63 @@ def test_what_is_no_report_is_deleted(tmp_path):
     assert SECRET not in (place / "node.7.001.json").read_text()
     assert outside.read_text() == good
     assert take_in(place) == found
+
+
+def test_while_it_runs_what_is_whole_gives_nothing_away_and_the_rest_stays(tmp_path):
+    place = tmp_path / "1.reports"
+    place.mkdir()
+    strip(place)
+    good = json.dumps(GOOD)
+    for n in range(REPORTS_MAX + 4):
+        path = place / f"report.a.{n:03}.json"
+        path.write_text(good)
+        os.utime(path, (n, n))
+    half = place / "report.b.900.json"
+    half.write_text(good[: len(good) // 2])
+    strip(place)
+    newest = [f"node.7.{n:03}.json" for n in range(4, REPORTS_MAX + 4)]
+    assert sorted(path.name for path in place.iterdir()) == [*newest, half.name]
+    assert all(SECRET not in (place / name).read_text() for name in newest)
+    half.write_text(good)
+    strip(place)
+    assert not half.exists()
+    assert take_in(place)[-1].report.path == str(place / "node.7.900.json")
+    strip(tmp_path / "absent")
+
+
+async def test_a_childs_report_gives_nothing_away_though_its_attempt_goes_on(
+    stage, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(evidence, "STRIP_EVERY_S", 0.05)
+    await waiting(stage, tmp_path, cap_bytes=100 * MIB)
+    place = stage.state.reports(A, 1)
+    private(place)
+    raw = place / "report.20260101.120000.7.0.001.json"
+    raw.write_text(json.dumps(GOOD))
+    async with asyncio.timeout(30):
+        while raw.exists():
+            await asyncio.sleep(0.01)
+    assert [path.name for path in place.iterdir()] == ["node.7.001.json"]
+
+
+def test_a_reports_name_is_not_believed(tmp_path):
+    place = tmp_path / "1.reports"
+    place.mkdir()
+    for odd in (b"report.\xff.001.json", b"node.\x1b]0;x\x07\n.json"):
+        Path(os.fsdecode(bytes(place) + b"/" + odd)).write_text(json.dumps(GOOD))
+    found = take_in(place)
+    assert {Path(one.report.path).name for one in found} == {"node.7.001.json", "node.7.000.json"}
+    assert sorted(path.name for path in place.iterdir()) == ["node.7.000.json", "node.7.001.json"]
+    assert take_in(place) == found
+
+
+def test_nothing_stays_however_much_there_is(tmp_path):
+    place = tmp_path / "1.reports"
+    place.mkdir()
+    for n in range(5000):
+        (place / f"report.{n}").touch()
+    assert take_in(place) == []
+    assert not place.exists()
 
 
 def test_of_many_reports_the_newest_are_kept(tmp_path):

@@ -122,10 +122,52 @@ def test_forked_children_are_not_counted_again(sampler, start) -> None:
     assert 195 * MIB < sample.memory_bytes < 240 * MIB
     assert sample.pss_bytes == sample.memory_bytes
     assert sample.uss_bytes < 60 * MIB
+    assert sampler.certain("t") < sample.memory_bytes
     # judged against a cap between the two sums, the smaller one counts
     assert asyncio.run(sampler.judged("t")) < 240 * MIB
     # within the cap by RSS already: that is enough to know
     assert sampler.quick("t", 4096 * MIB) == sample.rss_bytes
+
+
+TAKING = """
+held = bytearray(b'x' * (50 << 20))
+say("alone")
+sys.stdin.readline()
+gate, go = os.pipe()
+grown, tell = os.pipe()
+for _ in range(3):
+    if os.fork() == 0:
+        os.read(gate, 1)
+        own = bytearray(b'y' * (40 << 20))
+        os.write(tell, b"!")
+        time.sleep(600)
+say("born")
+sys.stdin.readline()
+os.write(go, b"!!!")
+for _ in range(3):
+    os.read(grown, 1)
+say("grown")
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not HAS_PROC, reason="nothing is certain without a reading here")
+def test_what_each_of_a_tree_took_for_itself_is_certain(start) -> None:
+    program = start(TAKING)
+    program.hear()
+    sampler = Sampler(ProcTable())
+    track(sampler, program)
+    alone = sampler.certain("t")
+    assert alone > 50 * MIB, "it executed its program: all of that is its own"
+    program.go_on()
+    program.hear()
+    born = sampler.certain("t")
+    assert born - alone < 20 * MIB, "what a child began with is its parent's"
+    program.go_on()
+    program.hear()
+    grown = sampler.certain("t") - born
+    sampler.close()
+    assert 118 * MIB < grown < 140 * MIB
 
 
 def test_growth_after_pss_was_read_counts_in_full(sampler, start) -> None:
@@ -363,7 +405,13 @@ async def test_a_watchdog_ends_a_tree_that_no_kernel_caps(start) -> None:
             send(member, signal.SIGKILL)
 
     cap = 120 * MIB
-    await guard(lambda: sampler.quick("t", cap), lambda: sampler.judged("t"), lambda: cap, over)
+    await guard(
+        lambda: sampler.quick("t", cap),
+        lambda: sampler.certain("t"),
+        lambda: sampler.judged("t"),
+        lambda: cap,
+        over,
+    )
     assert len(ended_at) == 1
     assert ended_at[0] > cap
     assert program.child.wait() == -signal.SIGKILL
@@ -407,7 +455,11 @@ async def test_children_that_come_and_go_near_a_cap_do_not_count_what_they_share
     async def over(memory: int) -> None:
         beyond.append(memory)
 
-    watch = asyncio.create_task(guard(lambda: sampler.quick("t", cap), judge, lambda: cap, over))
+    watch = asyncio.create_task(
+        guard(
+            lambda: sampler.quick("t", cap), lambda: sampler.certain("t"), judge, lambda: cap, over
+        )
+    )
     program.go_on()
     assert await asyncio.to_thread(program.hear) == ["done"]
     watch.cancel()

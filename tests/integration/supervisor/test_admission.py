@@ -263,6 +263,18 @@ async def test_observing_says_who_would_wait_and_lets_all_start(open_house):
     assert house.supervisor.gallery.host.held is None
 
 
+async def test_a_policy_that_is_told_to_observe_lets_those_start_who_wait(open_house):
+    house = await open_house(budget="1G")
+    tasks = await submit(house, "a", "b")
+    await house.submitted(tasks[0])
+    await eventually(lambda: "budget" in str(tasks[1].wait_reason), "it waits for memory")
+    await operations.dispatch(house.supervisor, Dispatch(policy="observe"))
+    await house.submitted(tasks[1])
+    await operations.dispatch(house.supervisor, Dispatch(policy="act"))
+    (third,) = await submit(house, "c")
+    await eventually(lambda: "budget" in str(third.wait_reason), "it acts again")
+
+
 async def test_a_pause_and_missing_places_come_before_memory(open_house):
     house = await open_house(budget="1G", places=2)
     watcher = house.supervisor.gallery.enter()

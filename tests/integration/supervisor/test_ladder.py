@@ -9,8 +9,9 @@ import pytest
 from heaptui.config import Config, PolicyConfig, RetryConfig
 from heaptui.engine.base import Sampled, Traces
 from heaptui.model import State, VerdictKind, Work
-from heaptui.protocol import Retry
+from heaptui.protocol import Raise, Retry
 from heaptui.supervisor import operations
+from heaptui.supervisor.raising import raise_limits
 from tests.integration.engine.house import House
 
 GIB = 1 << 30
@@ -127,3 +128,13 @@ async def test_the_operators_choice_of_policy_outlives_its_supervisor(house):
     await house.vanish()
     await house.enter()
     assert house.supervisor.config.policy.mode == "observe"
+
+
+async def test_a_cap_that_was_raised_while_it_ran_holds_and_costs_no_budget(house):
+    task = await house.submit("hold")
+    await run_out(house, task)
+    await house.submitted(task, 2)
+    await raise_limits(house.supervisor, Raise(tasks=[task.id], cap_bytes=4 * GIB))
+    await run_out(house, task, 2)
+    await house.submitted(task, 3)
+    assert (task.cap_bytes, task.row().cap_source, task.recovery.ooms) == (4 * GIB, "given", 2)

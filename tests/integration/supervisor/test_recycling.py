@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from heaptui.config import Config, PolicyConfig
-from heaptui.engine.base import Sampled
+from heaptui.engine.base import Exited, Sampled
 from heaptui.errors import Refused
 from heaptui.model import State
 from heaptui.protocol import Recycle, Stop
@@ -120,6 +120,22 @@ async def test_one_that_is_stopped_meanwhile_stays_stopped(house):
     assert task.attempts == 1
 
 
+async def test_a_time_out_is_for_the_whole_work_and_not_for_each_recycle(house):
+    task = await house.submit("hold", timeout_s=3600)
+    await house.submitted(task)
+    house.engine.start(task.id)
+    await house.until(task, State.RUNNING)
+    asked = asyncio.create_task(recycle(house.supervisor, asking(task, insist=True)))
+    await eventually(lambda: house.engine.drained, "it drains")
+    over = Exited(task_id=task.id, attempt=1, node=NODE, at=task.started_at + 4000, code=0)
+    house.engine._over(over)
+    await asked
+    await house.submitted(task, 2)
+    house.engine.start(task.id, 2)
+    await house.until(task, State.STOPPING)
+    assert task.stop_why == "timeout"
+
+
 # --- across supervisors
 async def test_another_supervisor_goes_on_with_a_recycle(house):
     task = await worker(house, "hold")
@@ -134,6 +150,52 @@ async def test_another_supervisor_goes_on_with_a_recycle(house):
     house.engine.end(task.id, code=0)
     await house.submitted(task, 2)
     assert task.recovery.recycles == 1
+
+
+async def test_another_supervisor_takes_what_followed_a_recycle_for_what_it_is(house):
+    task = await worker(house, "hold")
+    asked = asyncio.create_task(recycle(house.supervisor, asking(task)))
+    await eventually(lambda: house.engine.drained, "it drains")
+    asked.cancel()
+    # the disk has no room for the end, and the next attempt begins all the same
+    await house.fill_disk()
+    house.engine.end(task.id, code=0)
+    await house.submitted(task, 2)
+    house.engine.start(task.id, 2)
+    await house.until(task, State.RUNNING)
+    await house.vanish()
+    await house.enter()
+    task = house.task(task.id)
+    assert (task.attempts, task.stop_why) == (2, None)
+    await house.until(task, State.RUNNING)
+    assert house.engine.drained == []
+    house.engine.end(task.id, 2, code=0)
+    await eventually(lambda: task.state.ended, "it is done, and not recycled once more")
+    assert task.state is State.DONE
+
+
+async def test_an_attempt_that_ends_while_its_recycle_is_stored_is_the_only_one_drained(house):
+    task = await worker(house, "hold")
+    storing, stored = asyncio.Event(), asyncio.Event()
+    write = house.store.write
+
+    async def slowly(batch):
+        if any(one.state is State.RECYCLING for one in batch.tasks):
+            storing.set()
+            await stored.wait()
+        await write(batch)
+
+    house.store.write = slowly
+    asked = asyncio.create_task(recycle(house.supervisor, asking(task)))
+    await storing.wait()
+    house.engine.end(task.id, code=0)
+    await house.submitted(task, 2)
+    house.engine.start(task.id, 2)
+    await house.until(task, State.RUNNING)
+    stored.set()
+    await asked
+    await house.settled()
+    assert (task.attempts, task.state, house.engine.drained) == (2, State.RUNNING, [])
 
 
 async def test_another_supervisor_goes_on_with_a_drain_in_the_time_that_is_left(house):
@@ -158,6 +220,19 @@ async def test_a_drain_asks_the_leader_and_stops_for_good(house):
     assert house.engine.cancelled == []
     assert task.attempts == 1
     assert (await lines(house, task, "stop"))[0].startswith("drain: finishes what it has in hand")
+
+
+async def test_one_that_ends_as_it_is_drained_has_ended(house):
+    task = await worker(house, "hold")
+    asked = asyncio.create_task(
+        operations.stop(house.supervisor, Stop(tasks=[task.id], drain=True))
+    )
+    house.engine.end(task.id, code=0)
+    (row,) = await asked
+    await eventually(lambda: task.state.ended, "it has ended")
+    gone = await operations._drain(house.supervisor, [task], 5.0)
+    assert (gone, task.state) == (None, State.DONE)
+    assert row.id == task.id
 
 
 async def test_what_waits_is_stopped_and_what_cannot_be_told_is_ended(house):

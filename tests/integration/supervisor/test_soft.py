@@ -204,6 +204,37 @@ async def test_a_worker_that_gives_no_checkpoint_is_left_to_the_operator(housed)
     assert house.engine.drained == []
 
 
+async def test_one_that_was_refused_for_a_while_is_recycled_from_what_its_worker_keeps_then(housed):
+    house = await housed()
+    task = await worker(house)
+    del house.engine.keeping[task.id]
+    await house.measured(task, NEAR)
+    await house.measured(task, NEAR + 1)
+    await told(house, task, "soft limit: hold gave no checkpoint", "soft limit: memory 900M")
+    # its disk has room again, and it keeps one as it does from time to time
+    house.engine.keeping[task.id] = 1
+    async with asyncio.timeout(20):
+        while task.state is State.RUNNING:
+            await works(house, task)
+            house.engine.measure((task, NEAR + 2))
+            await house.settled()
+    assert task.state is State.RECYCLING
+    assert house.engine.keeping == {task.id: 1}, "it was not asked for another"
+
+
+async def test_the_old_generation_of_a_heap_counts_long_before_the_cap(housed):
+    house = await housed(steps=["recycle"])
+    task = await worker(house)
+    young = heap(11, 60 * MIB, limit_bytes=92 * MIB, old_bytes=40 * MIB)
+    await house.measured(task, 100 * MIB, young)
+    await house.measured(task, 101 * MIB, young)
+    assert task.state is State.RUNNING
+    await house.measured(
+        task, 102 * MIB, heap(11, 70 * MIB, limit_bytes=92 * MIB, old_bytes=66 * MIB)
+    )
+    await house.until(task, State.RECYCLING)
+
+
 async def test_off_is_off(housed):
     house = await housed(soft="off")
     task = await worker(house, heap(11))
@@ -236,6 +267,30 @@ async def test_an_attempt_that_ends_meanwhile_takes_the_conversation_along(house
 
 
 # --- a policy that observes
+async def test_a_policy_that_is_told_to_observe_takes_no_further_step(housed):
+    house = await housed()
+    task = await worker(house, heap(11))
+    asked, done = asyncio.Event(), asyncio.Event()
+
+    async def slowly(task_id, args):
+        asked.set()
+        await done.wait()
+        return await gives_nothing_back(task_id, args)
+
+    house.engine.doing["gc"] = slowly
+    await house.measured(task, NEAR, heap(11))
+    await asked.wait()
+    house.supervisor.set_policy("observe")
+    done.set()
+    await told(house, task, "soft limit: collected garbage")
+    await eventually(lambda: task.doing is None, "the step is over")
+    await house.measured(task, NEAR + MIB, heap(11))
+    await house.measured(task, NEAR + 2 * MIB, heap(11))
+    assert house.engine.keeping == {task.id: 0}
+    assert task.state is State.RUNNING
+    assert "observe: would ask for a checkpoint" in " ".join(await house.texts(task, "soft"))
+
+
 async def test_observe_tells_each_step_once_and_does_none(housed):
     house = await housed(mode="observe")
     task = await worker(house, heap(11))

@@ -7,7 +7,14 @@ import pytest
 from heaptui.memory.cgroup_files import parse_table
 from heaptui.memory.cgroup_mounts import Hierarchy, parse_membership, parse_mountinfo
 from heaptui.memory.host import Room, parse_meminfo, parse_pressure, within
-from heaptui.memory.procfs import PAGE, TICKS_PER_S, Shared, parse_smaps_rollup, parse_stat
+from heaptui.memory.procfs import (
+    PAGE,
+    TICKS_PER_S,
+    Shared,
+    parse_anonymous,
+    parse_smaps_rollup,
+    parse_stat,
+)
 
 STAT = (
     b"4242 (a) b (c) %s 17 4242 4100 34816 4242 4194304 250 0 3 0 150 50 0 0 20 0 %d 0 987654"
@@ -21,6 +28,19 @@ def test_stat_of_a_command_with_brackets_and_spaces() -> None:
     assert (stat.ppid, stat.session, stat.start) == (17, 4100, 987654)
     assert stat.rss_bytes == 321 * PAGE
     assert stat.cpu_s == 200 / TICKS_PER_S
+
+
+def test_whether_a_process_has_executed_anything_since_its_fork() -> None:
+    executed = STAT % (b"S", 1, 17)
+    forked = executed.replace(b" 4194304 ", b" 4194368 ")
+    told = [parse_stat(4242, raw) for raw in (executed, forked)]
+    assert [stat is not None and stat.executed for stat in told] == [True, False]
+
+
+def test_anonymous_memory_counts_what_is_swapped_out() -> None:
+    status = b"RssAnon:\t   1000 kB\nRssFile:\t  7 kB\nVmSwap:\t   24 kB\n"
+    assert parse_anonymous(status) == 1024 << 10
+    assert parse_anonymous(b"VmRSS:\t 10 kB\n") is None
 
 
 @pytest.mark.parametrize(
@@ -45,7 +65,7 @@ def test_smaps_rollup() -> None:
         b"55d0-7ffe ---p 00000000 00:00 0    [rollup]\nRss:    1000 kB\nPss:   400 kB\n"
         b"Pss_Anon: 1 kB\nPrivate_Clean:  10 kB\nPrivate_Dirty:  90 kB\n"
     )
-    assert parse_smaps_rollup(raw) == Shared(400 << 10, 100 << 10)
+    assert parse_smaps_rollup(raw) == Shared(400 << 10, 100 << 10, 1000 << 10)
     assert parse_smaps_rollup(b"") is None
 
 

@@ -54,6 +54,12 @@ class RowProbe:
     def shared(self) -> Shared | None:
         return None
 
+    def anonymous(self) -> int | None:
+        return None
+
+    def anonymous_now(self) -> int:
+        return 0
+
     def close(self) -> None:
         pass
 

@@ -45,6 +45,10 @@ def test_growth_that_is_seen_shortens_the_interval() -> None:
     assert next_check(cap, memory, 100e9) < next_check(cap, memory, 0.0)
 
 
+def nothing() -> int:
+    return 0
+
+
 async def test_guard_reports_the_first_figure_beyond_the_cap_and_ends() -> None:
     figures = iter([10, 99, 100, 101, 102])
     judgements = iter([103, 104, 105])
@@ -56,7 +60,7 @@ async def test_guard_reports_the_first_figure_beyond_the_cap_and_ends() -> None:
     async def over(memory: int) -> None:
         told.append(memory)
 
-    await guard(lambda: next(figures), judge, lambda: 100, over)
+    await guard(lambda: next(figures), nothing, judge, lambda: 100, over)
     assert told == [103]
     assert (next(figures), next(judgements)) == (102, 104)
 
@@ -71,7 +75,7 @@ async def test_a_cheap_figure_beyond_the_cap_ends_nobody_whose_judgement_is_with
     async def over(_: int) -> None:
         raise AssertionError
 
-    await guard(lambda: next(figures), judge, lambda: 100, over)
+    await guard(lambda: next(figures), nothing, judge, lambda: 100, over)
     assert list(judgements) == []
 
 
@@ -82,7 +86,7 @@ async def test_guard_ends_when_a_judgement_finds_nothing_any_more() -> None:
     async def over(_: int) -> None:
         raise AssertionError
 
-    await guard(lambda: 200, judge, lambda: 100, over)
+    await guard(lambda: 200, nothing, judge, lambda: 100, over)
 
 
 async def never_asked() -> int:
@@ -95,7 +99,7 @@ async def test_guard_ends_when_there_is_nothing_to_watch() -> None:
     async def over(_: int) -> None:
         raise AssertionError
 
-    await guard(lambda: next(figures), never_asked, lambda: 100, over)
+    await guard(lambda: next(figures), nothing, never_asked, lambda: 100, over)
 
 
 async def test_guard_can_be_cancelled() -> None:
@@ -108,8 +112,53 @@ async def test_guard_can_be_cancelled() -> None:
         looked.set()
         return 0
 
-    task = asyncio.create_task(guard(read, never_asked, lambda: 1 << 40, over))
+    task = asyncio.create_task(guard(read, nothing, never_asked, lambda: 1 << 40, over))
     await looked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_what_is_proven_beyond_the_cap_needs_no_judgement() -> None:
+    told: list[int] = []
+
+    async def over(memory: int) -> None:
+        told.append(memory)
+
+    await guard(lambda: 200, lambda: 150, never_asked, lambda: 100, over)
+    assert told == [150]
+
+
+async def test_a_proof_that_comes_while_a_judgement_takes_its_time_ends_both() -> None:
+    told: list[int] = []
+    judging, given_up = asyncio.Event(), asyncio.Event()
+
+    async def judge() -> int:
+        judging.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+        raise AssertionError
+
+    async def over(memory: int) -> None:
+        told.append(memory)
+
+    def proof() -> int:
+        return 130 if judging.is_set() else 60
+
+    async with asyncio.timeout(30):
+        await guard(lambda: 200, proof, judge, lambda: 100, over)
+        await given_up.wait()
+    assert told == [130]
+
+
+async def test_a_judgement_that_fails_is_heard_of() -> None:
+    async def judge() -> int:
+        raise OSError(5, "no reading")
+
+    async def over(_: int) -> None:
+        raise AssertionError
+
+    with pytest.raises(OSError, match="no reading"):
+        await guard(lambda: 200, nothing, judge, lambda: 100, over)

@@ -103,8 +103,8 @@ def test_the_figures_are_in_the_reason():
     assert "0B free" in str(waits_for(1, taken, config))
     spent = Standing(8, 99 * GIB, 3900 * MIB, 4 * GIB, None)
     assert waits_for(500 * MIB, spent, config) == (
-        "waits for 500M of the budget: 196M of 4.00G is beside what running tasks are expected "
-        "to reach"
+        "waits for 500M of the budget: 196M of 4.00G is left beside what running tasks "
+        "are expected to reach"
     )
     assert waits_for(1, Standing(1, GIB, 0, None, 23.4), config) == (
         "waits: this machine stalls for memory (PSI 23 %)"

@@ -100,6 +100,16 @@ def test_what_an_alert_was_about_is_gone_and_so_is_the_alert(state):
     assert watch.moved() == [(True, "cap:a"), (False, "cap:a")]
 
 
+def test_an_alert_ends_with_its_attempt_and_not_with_the_patience_for_it():
+    full = at(GIB)
+    watch = Watch(full)
+    watch.look()
+    full.started_at, full.attempts = watch.now + 1, 2
+    full.sample = sample("a", 30 * MIB)
+    assert watch.look(2) == []
+    assert watch.moved() == [(True, "cap:a"), (False, "cap:a")]
+
+
 def test_a_forgotten_task_takes_its_alert_along():
     watch = Watch(at(GIB))
     watch.look()

@@ -95,7 +95,7 @@ def test_what_the_worker_and_the_policy_did_has_figures() -> None:
         "result 3.00M",
         "expected peak 1.80G",
         "recycles 2",
-        "out of memory 1 x",
+        "out-of-memory retries 1",
         "grown after it ran out of memory",
     ):
         assert part in text

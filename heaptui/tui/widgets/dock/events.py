@@ -64,7 +64,7 @@ def event_lines(events: Sequence[Event], width: int, now: float) -> list[Line]:
     for stamp, event in zip(stamps, ordered, strict=True):
         head = f" {stamp:>{stamp_width}}  "
         if several:
-            head += f"try {event.attempt}  "
+            head += f"try {event.attempt}  " if event.attempt else "       "
         room = max(10, width - len(head))
         role = event_role(event.kind)
         first, *rest = sentence(one_line(event.text or event.kind), room, role)

@@ -144,7 +144,7 @@ def _ladder(row: Row) -> list[Line]:
     if row.recycles:
         fields.append(field("recycles", str(row.recycles)))
     if row.ooms:
-        fields.append(field("out of memory", f"{row.ooms} x", "amber"))
+        fields.append(field("out-of-memory retries", str(row.ooms), "amber"))
     return fields
 
 

@@ -60,7 +60,21 @@ def test_a_machine_that_was_full_is_waited_for_under_the_same_cap():
     made = after(K.HOST_OOM, larger=STUCK)
     assert made.trigger is Trigger.TRY_AGAIN
     assert made.limits.cap_bytes is None
-    assert after(K.HOST_OOM, recovery=made.recovery).trigger is Trigger.QUARANTINE
+    again = after(K.HOST_OOM, recovery=made.recovery)
+    assert again.trigger is Trigger.QUARANTINE
+    # nobody has seen what it needs, and no larger limit was tried
+    assert again.reason == "it was host-oom; it was tried again once."
+
+
+def test_a_limit_that_the_operator_gave_meanwhile_costs_nothing_of_the_budget():
+    given_ = Larger(now_bytes=300 * MIB, words="the cap of 1.00G it was given", given=True)
+    spent = Recovery(ooms=1, outgrown_bytes=200 * MIB)
+    made = after(K.CAP, larger=given_, recovery=spent)
+    assert (made.trigger, made.limits, made.recovery.ooms) == (Trigger.TRY_AGAIN, None, 2)
+    fresh = after(K.CAP, larger=given_).recovery
+    assert after(K.CAP, recovery=fresh).limits == LARGER, "the policy's own is still there"
+    assert made.text == "tries again with the cap of 1.00G it was given"
+    assert made.recovery.outgrown_bytes == 300 * MIB
 
 
 def test_never_the_same_limit_twice():
@@ -257,3 +271,17 @@ def test_the_ladder_ends(kinds, budget):
             break
         tried += 1
     assert tried <= budget
+
+
+def test_what_ran_until_it_was_recycled_counts_until_an_attempt_ends_by_itself():
+    first = after(K.STOPPED, state=State.RECYCLING, checkpointed=True, ran_s=40.0, done=1.0)
+    second = after(
+        K.STOPPED,
+        state=State.RECYCLING,
+        checkpointed=True,
+        ran_s=50.0,
+        done=2.0,
+        recovery=first.recovery,
+    )
+    assert second.recovery.recycled_s == 90.0
+    assert after(K.FAILED, retries_left=1, recovery=second.recovery).recovery.recycled_s == 0.0

@@ -71,8 +71,29 @@ def test_a_heap_limit_that_follows_the_cap_grows_by_it():
 
 
 def test_the_soft_limit_keeps_its_share():
-    limits = raised(Limits(cap_bytes=400 * MIB, soft_bytes=200 * MIB), after(cap=400 * MIB))
+    limits = raised(Limits(cap_bytes=400 * MIB, soft_bytes=200 * MIB), after(cap=400 * MIB), GIB)
     assert (limits.cap_bytes, limits.soft_bytes) == (600 * MIB, 300 * MIB)
+    by_share = raised(Limits(soft_bytes=200 * MIB), after(cap=400 * MIB), 400 * MIB)
+    assert (by_share.cap_bytes, by_share.soft_bytes) == (600 * MIB, 300 * MIB)
+
+
+def test_what_the_operator_gave_is_never_lowered():
+    given_ = Limits(cap_bytes=GIB, heap_bytes=800 * MIB, soft_bytes=512 * MIB)
+    to = Larger(cap_bytes=450 * MIB, heap_bytes=300 * MIB)
+    assert raised(given_, to, 300 * MIB) == given_
+
+
+def test_what_the_operator_raised_meanwhile_is_the_larger_limit():
+    found = after(task=spec(cap_bytes=GIB))
+    assert (found.given, found.cap_bytes, found.now_bytes) == (True, None, 300 * MIB)
+    assert found.words == "the cap of 1.00G it was given"
+    follows = after(VerdictKind.V8_HEAP, spec(cap_bytes=GIB), heap=200 * MIB)
+    assert follows.given
+    heap = after(VerdictKind.V8_HEAP, spec(heap_bytes=300 * MIB), cap=GIB, heap=200 * MIB)
+    assert (heap.given, heap.words) == (True, "the heap of 300M it was given")
+    cap_alone = spec(heap_bytes=200 * MIB, cap_bytes=2 * GIB)
+    assert not after(VerdictKind.V8_HEAP, cap_alone, cap=GIB, heap=200 * MIB).given
+    assert not after(task=spec(cap_bytes=300 * MIB)).given
 
 
 @given(

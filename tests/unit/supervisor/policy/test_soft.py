@@ -108,6 +108,24 @@ def test_a_worker_that_gives_no_checkpoint_is_not_recycled_but_by_a_policy_that_
     assert next_step(stands(past=past), anew) is Step.RECYCLE
 
 
+def test_a_checkpoint_that_was_refused_is_asked_for_again_soon_however_often_that_was():
+    past = Past(gc=Tried(at=99, in_vain=1), checkpoint=Tried(at=99, in_vain=1), handed=True)
+    assert next_step(stands(at=103, past=past), POLICY) is None
+    assert next_step(stands(at=105, past=past), POLICY) is Step.CHECKPOINT
+    often = replace(past, gc=Tried(at=99, in_vain=40), checkpoint=Tried(at=99, in_vain=40))
+    assert next_step(stands(at=110, past=often), POLICY) is None
+    assert next_step(stands(at=130, past=often), POLICY) is Step.CHECKPOINT
+
+
+def test_a_checkpoint_that_comes_by_itself_after_a_refusal_is_recycled_from_at_once():
+    refused = Tried(at=100, in_vain=7)
+    past = Past(gc=Tried(at=99, in_vain=7), checkpoint=refused, recycle=refused, handed=True)
+    assert next_step(stands(at=106, past=past), POLICY) is None
+    assert next_step(stands(at=106, past=past, fresh=True), POLICY) is Step.RECYCLE
+    # what was refused just now is not tried in the same breath
+    assert next_step(stands(at=101, past=past, fresh=True), POLICY) is None
+
+
 def test_by_a_prediction_alone_it_is_recycled_when_a_drain_needs_what_is_left():
     past = Past(gc=Tried(at=99, in_vain=1), checkpoint=Tried(at=99, took_s=0.1))
     early = stands(100 * MIB, to_cap_s=50, fresh=True, past=past)
