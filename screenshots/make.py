@@ -206,7 +206,7 @@ async def _take(studio: Studio, client: Client) -> None:
         studio.keep("help-120.svg", await _showing(pilot, "Finding and order"))
     async with _screen(client, NARROW, cwd="~/shop", cap="2G", timeout="20m") as pilot:
         await _showing(pilot, GROWING)
-        await pilot.press("exclamation_mark")
+        await _to(pilot, GROWING)
         studio.keep("main-80.svg", await _showing(pilot, GROWING, RECYCLED))
         await pilot.press("K")
         studio.keep("stop-80.svg", await _showing(pilot, f"Stop {GROWING}?", "terminate"))
