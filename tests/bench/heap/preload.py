@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from heaptui.heap import wire
-from heaptui.heap.wire import Done, Failed, Heap
+from heaptui import wire
 from heaptui.runtime import node
 from heaptui.runtime.preload.place import Preload, environment, placed
+from heaptui.wire import Done, Failed, Heap
 from tests.bench.harness import MIB, Row, cpu_s, median, quantile, rss
 
 STARTS = 15
