@@ -23,7 +23,7 @@ from heaptui.listening import bind_privately
 from heaptui.paths import StateDir
 from heaptui.peer import TooLong, lines, peer_uid
 from heaptui.protocol import Bye, Call, Pong, Reply, encode
-from heaptui.supervisor import happenings, measures, openmetrics, operations, recycling, results
+from heaptui.supervisor import operations
 from heaptui.supervisor.loop import Supervisor
 
 _BUFFER_BYTES = 1 << 20
@@ -141,6 +141,8 @@ class Server:
         await writer.drain()
 
     async def _metrics(self) -> str:
+        from heaptui.supervisor import openmetrics  # when the first one asks
+
         return await openmetrics.text(self._supervisor)
 
     async def _answer(
@@ -180,8 +182,6 @@ class Server:
                 return await operations.show(supervisor, task, events)
             case protocol.History(limit, match):
                 return await operations.history(supervisor, limit, match)
-            case protocol.RecentEvents():
-                return await happenings.events(supervisor, call)
             case protocol.GetSeries(task, span_s):
                 return await operations.series(supervisor, task, span_s)
             case protocol.Stop():
@@ -196,25 +196,22 @@ class Server:
                 return await operations.settled(supervisor, tasks)
             case protocol.Watch() | protocol.Leave():
                 return None
-            case protocol.Recycle():
-                return await recycling.recycle(supervisor, call)
-            case protocol.GetResult(task):
-                return await results.result(supervisor, task)
-            case protocol.GetMeasures(records):
-                return await measures.measures(supervisor, records)
-            case protocol.GetMetrics():
-                return await self._metrics()
             case _:
-                return await self._look_inside(call)
+                return await self._look_closer(call)
 
-    async def _look_inside(self, call: protocol.AnyCall) -> Any:
-        """The calls about heaps, and about heaptui itself."""
+    async def _look_closer(self, call: protocol.AnyCall) -> Any:
+        """The calls about heaps, about what was done and needed so far, and about heaptui itself:
+        no screen needs them to begin."""
         # what only these need is imported when the first one comes
         from heaptui.supervisor import (
             collecting,
+            happenings,
             hunting,
             looking_at_self,
+            measures,
             raising,
+            recycling,
+            results,
             snapshot_shelf,
             snapshots,
         )
@@ -239,6 +236,16 @@ class Server:
                 return supervisor.activities.cancel(activity)
             case protocol.Raise():
                 return await raising.raise_limits(supervisor, call)
+            case protocol.Recycle():
+                return await recycling.recycle(supervisor, call)
+            case protocol.RecentEvents():
+                return await happenings.events(supervisor, call)
+            case protocol.GetResult(task):
+                return await results.result(supervisor, task)
+            case protocol.GetMeasures(records):
+                return await measures.measures(supervisor, records)
+            case protocol.GetMetrics():
+                return await self._metrics()
             case protocol.LookAtSelf():
                 return looking_at_self.look(supervisor)
 

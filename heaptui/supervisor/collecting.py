@@ -219,7 +219,7 @@ def sentence(who: str, done: Collected, took_s: float, advice: str = ADVICE) -> 
         parts.append(f"heap {_change(done.used_before, done.used_after)}")
     if done.rss_before is not None and done.rss_after is not None:
         parts.append(f"memory {_change(done.rss_before, done.rss_after)}")
-    parts.append(_short_time(done.pause_ms / 1000))
+    parts.append(short_time(done.pause_ms / 1000))
     if took_s - done.pause_ms / 1000 > _LONG_WAIT_S:
         parts.append(f"{units.duration(took_s)} with the wait for it")
     text = f"{who}: {', '.join(parts)}"
@@ -247,7 +247,8 @@ def _change(before: int, after: int) -> str:
     return f"{before / scale:.{digits}f} → {after / scale:.{digits}f}{unit}"
 
 
-def _short_time(seconds: float) -> str:
+def short_time(seconds: float) -> str:
+    """In milliseconds below ten seconds."""
     return f"{seconds * 1000:.0f} ms" if seconds < 10 else units.duration(seconds)
 
 

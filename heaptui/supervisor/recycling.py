@@ -126,6 +126,7 @@ async def checkpoint(supervisor: Supervisor, task: Task, within_s: float) -> Wor
         Refused: there is none, with the reason; the one before then still stands.
     """
     attempt = task.attempts
+    does(supervisor, task, "waits for a checkpoint")
     try:
         work = work_of(await supervisor.engine.command(task.id, "checkpoint", {}, within_s))
     except NoSuchTask:
@@ -137,6 +138,8 @@ async def checkpoint(supervisor: Supervisor, task: Task, within_s: float) -> Wor
         ) from None
     except HeaptuiError as error:
         raise Refused(f"{task.name} gave no checkpoint: {error.what}", error.remedy) from error
+    finally:
+        does(supervisor, task, None)
     if task.attempts == attempt and task.state.live:
         supervisor.ledger.worked(task, work)
     return work
@@ -152,19 +155,17 @@ async def begin(supervisor: Supervisor, task: Task, why: Why, *, anew: bool) -> 
     """
     attempt, policy = task.attempts, supervisor.config.policy.of(task.spec.kind)
     if checkpoints(task) and not fresh(task, supervisor.clock()):
-        _does(supervisor, task, "waits for a checkpoint")
         try:
             await checkpoint(supervisor, task, policy.drain_s)
         except Refused as refused:
-            if not anew or not _runs(task, attempt):
+            if not anew or not runs(task, attempt):
                 raise
             supervisor.ledger.note(task, why.kind, f"{why.words}: {refused.what}")
-        finally:
-            _does(supervisor, task, None)
-    if not _runs(task, attempt):
+    if not runs(task, attempt):
         raise Refused(f"{task.name} ended, or is being ended, meanwhile.")
     supervisor.ledger.recycling(task)
-    _does(supervisor, task, "drains")
+    task.doing = "drains"
+    supervisor.ledger.shown(task)
     supervisor.ledger.note(task, why.kind, f"{why.words}: {_words(task, policy.drain_s)}")
     with suppress(HeaptuiError):  # a full disk is shown in the header
         await supervisor.ledger.commit()
@@ -211,11 +212,13 @@ def _words(task: Task, drain_s: float) -> str:
     return f"recycled {source}{held}; it drains within {duration(drain_s)}"
 
 
-def _runs(task: Task, attempt: int) -> bool:
+def runs(task: Task, attempt: int) -> bool:
+    """Whether it is still this attempt, and nobody ends it."""
     return task.attempts == attempt and task.state is State.RUNNING
 
 
-def _does(supervisor: Supervisor, task: Task, what: str | None) -> None:
-    if task.state in (State.RUNNING, State.RECYCLING):
+def does(supervisor: Supervisor, task: Task, what: str | None) -> None:
+    """Shows what is done with it now, unless it is being ended."""
+    if task.state is State.RUNNING:
         task.doing = what
         supervisor.ledger.shown(task)

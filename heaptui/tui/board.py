@@ -27,8 +27,6 @@ RECENT_MAX = 5
 BAD_MAX = 10
 """So many tasks that ended badly stay until they are seen."""
 
-_BAD = ENDED_BADLY
-
 
 @dataclass(frozen=True, slots=True)
 class Sums:
@@ -146,11 +144,11 @@ class Board:
     def _recent(self, ended: list[Row], now: float) -> list[Row]:
         """Of the ended tasks those that still belong on the screen."""
         latest = sorted(ended, key=danger_key)
-        bad = [row for row in latest if row.state in _BAD and row.id not in self._put_away]
+        bad = [row for row in latest if row.state in ENDED_BADLY and row.id not in self._put_away]
         other = [
             row
             for row in latest
-            if row.state not in _BAD
+            if row.state not in ENDED_BADLY
             and row.id not in self._put_away
             and now - (row.ended_at or row.created_at) < RECENT_S
         ]

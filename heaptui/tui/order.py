@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from heaptui.model import Row
@@ -33,9 +33,9 @@ ORDERS: dict[str, tuple[Key, bool]] = {
 NAMES = tuple(ORDERS)
 
 
-def following(name: str) -> str:
-    """The order after `name`, round and round."""
-    return NAMES[(NAMES.index(name) + 1) % len(NAMES)] if name in ORDERS else NAMES[0]
+def following(name: str, names: Sequence[str] = NAMES) -> str:
+    """The order after `name` among `names`, round and round."""
+    return names[(names.index(name) + 1) % len(names)] if name in names else names[0]
 
 
 def arranged(rows: Iterable[Row], name: str, *, reverse: bool = False) -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return directory / "before.heapsnapshot", directory / "after.heapsnapshot"
 
 
-def readers() -> list[psutil.Process]:
-    """This process's children, but for what multiprocessing keeps after other tests."""
-    return [
-        child
-        for child in psutil.Process().children()
-        if "multiprocessing" not in " ".join(child.cmdline())
-    ]
+Children = Callable[[], list[psutil.Process]]
+
+
+@pytest.fixture
+def readers() -> Children:
+    """This process's children, ended or not, but for those that other tests have left."""
+    others = psutil.Process().children()
+    return lambda: [child for child in psutil.Process().children() if child not in others]
 
 
 async def _opened(pilot: Pilot[Any], *paths: Path) -> SnapshotScreen:
@@ -168,7 +170,9 @@ async def test_what_is_no_snapshot_is_said_to_be_none(tmp_path: Path) -> None:
         await until(pilot, lambda: app.screen is main(app))
 
 
-async def test_leaving_while_it_loads_ends_the_reader(files: tuple[Path, Path]) -> None:
+async def test_leaving_while_it_loads_ends_the_reader(
+    files: tuple[Path, Path], readers: Children
+) -> None:
     app = make_app()
     async with on_stage(app) as pilot:
         open_snapshot(app, list(files), "agent 03:23")
@@ -198,7 +202,7 @@ async def test_the_wheel_moves_the_cursor_and_a_long_list_is_drawn_where_it_is_s
 
 
 async def test_what_does_not_answer_says_why_in_the_place_of_the_rows(
-    files: tuple[Path, Path],
+    files: tuple[Path, Path], readers: Children
 ) -> None:
     app = make_app()
     async with on_stage(app, (80, 24)) as pilot:

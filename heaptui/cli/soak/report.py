@@ -11,8 +11,10 @@ from heaptui.cli.soak.accounting import Finding, Wrong
 from heaptui.cli.soak.deeds import Deed
 from heaptui.cli.soak.machine import Machine
 from heaptui.cli.soak.running import Outcome
-from heaptui.cli.soak.trend import Slope, quantile, slope
+from heaptui.cli.soak.trend import Slope, slope
 from heaptui.cli.soak.watching import Look, longest_life
+from heaptui.model import Quantiles
+from heaptui.supervisor.quantiles import quantiles
 from heaptui.units import MIB, duration
 
 _HOUR_S, _DAY_S = 3600.0, 86400.0
@@ -82,6 +84,7 @@ def report(outcome: Outcome, machine: Machine) -> Report:
     options, tally = outcome.options, outcome.tally
     real_s = outcome.lasted_s
     simulated_s = real_s * options.rate
+    waited = quantiles(tally.waits)
     life = longest_life(outcome.looks)
     sizes = [look.supervisor_bytes for look in outcome.looks if look.supervisor_bytes]
     wardens = [look.warden_bytes for look in outcome.looks if look.warden_bytes]
@@ -92,7 +95,7 @@ def report(outcome: Outcome, machine: Machine) -> Report:
         questions=(
             _memory(outcome, simulated_s),
             _deaths(outcome, simulated_s),
-            _overhead(outcome),
+            _overhead(outcome, waited),
             _longest(outcome),
             Question(
                 question="200k-token contexts",
@@ -120,8 +123,8 @@ def report(outcome: Outcome, machine: Machine) -> Report:
         supervisor_most_bytes=max(sizes, default=None),
         warden_bytes=int(statistics.median(wardens[-_AROUND:])) if wardens else None,
         growth=None if found is None else _growth(found, options.rate),
-        dispatch_median_s=quantile(tally.waits, 0.5),
-        dispatch_p95_s=quantile(tally.waits, 0.95),
+        dispatch_median_s=waited.p50,
+        dispatch_p95_s=waited.p95,
         kept_at=outcome.kept_at,
     )
 
@@ -180,14 +183,12 @@ def _deaths(outcome: Outcome, simulated_s: float) -> Question:
     )
 
 
-def _overhead(outcome: Outcome) -> Question:
-    waits = outcome.tally.waits
-    median, late = quantile(waits, 0.5), quantile(waits, 0.95)
+def _overhead(outcome: Outcome, waited: Quantiles) -> Question:
     parts = []
-    if median is not None and late is not None:
+    if waited.p50 is not None and waited.p95 is not None:
         parts.append(
-            f"median {median * 1e3:.0f} ms, p95 {late * 1e3:.0f} ms from submission to start "
-            f"({len(waits)} tasks that found a place and no chaos in the way)"
+            f"median {waited.p50 * 1e3:.0f} ms, p95 {waited.p95 * 1e3:.0f} ms from submission to "
+            f"start ({waited.count} tasks that found a place and no chaos in the way)"
         )
     inside = outcome.dispatch
     if inside is not None and inside.p95 is not None and inside.p50 is not None:
@@ -199,7 +200,7 @@ def _overhead(outcome: Outcome) -> Question:
         question="dispatch overhead",
         asked="< 100 ms",
         answer="; ".join(parts) or "not measured",
-        met=None if late is None else late < 0.1,
+        met=None if waited.p95 is None else waited.p95 < 0.1,
     )
 
 

@@ -63,9 +63,3 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
         )
         for first in range(0, len(points), step)
     ]
-
-
-def quantile(values: Sequence[float], share: float) -> float | None:
-    """The value below which this share of them lies; None of nothing."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from heaptui import units
 from heaptui.config import GcRule, Policy
 from heaptui.errors import Refused
-from heaptui.model import Collection, State
+from heaptui.model import Collection
 from heaptui.supervisor import recycling
-from heaptui.supervisor.collecting import Telling, collect_in
+from heaptui.supervisor.collecting import Telling, collect_in, short_time
 from heaptui.supervisor.loop import Supervisor
 from heaptui.supervisor.policy import collections, soft
 from heaptui.supervisor.policy.soft import Tried
@@ -43,16 +43,13 @@ async def collect(supervisor: Supervisor, task: Task, talk: Talk, policy: Policy
 
 async def checkpoint(supervisor: Supervisor, task: Task, talk: Talk, policy: Policy) -> None:
     began = moment()
-    _does(supervisor, task, "waits for a checkpoint")
     try:
         work = await recycling.checkpoint(supervisor, task, policy.drain_s)
     except Refused as refused:
         helped, text = False, refused.what
     else:
         helped, kept = True, units.size(work.checkpoint_bytes)
-        text = f"checkpoint kept, {kept}, {_seconds(moment() - began)}; {figures(task)}"
-    finally:
-        _does(supervisor, task, None)
+        text = f"checkpoint kept, {kept}, {short_time(moment() - began)}; {figures(task)}"
     if not helped:
         # one that was about to end has ended by then
         await supervisor.next_sample()
@@ -117,7 +114,7 @@ async def _collected(supervisor: Supervisor, task: Task, telling: Telling) -> li
     """Those that were done in time; one that takes longer goes on, and is told when it is done."""
     held = sum(heap.used_bytes or 0 for heap in task.heaps)
     within_s = _GC_LEAST_S + _GC_S_PER_GIB * held / units.GIB
-    _does(supervisor, task, "collects garbage")
+    recycling.does(supervisor, task, "collects garbage")
     try:
         async with asyncio.timeout(within_s):
             done = await collect_in(supervisor, task, None, telling)
@@ -128,7 +125,7 @@ async def _collected(supervisor: Supervisor, task: Task, telling: Telling) -> li
         supervisor.ledger.note(task, telling.kind, text)
         return []
     finally:
-        _does(supervisor, task, None)
+        recycling.does(supervisor, task, None)
     for one in done:
         if one.error is not None:
             supervisor.ledger.note(task, telling.kind, one.error)
@@ -149,13 +146,3 @@ def _not_recycled(talk: Talk, policy: Policy) -> str:
     if talk.past.recycle.in_vain or talk.past.checkpoint.in_vain:
         return "it gave no checkpoint to be recycled from"
     return "its worker keeps no checkpoints"
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 10 else units.duration(seconds)
-
-
-def _does(supervisor: Supervisor, task: Task, what: str | None) -> None:
-    if task.state is State.RUNNING:
-        task.doing = what
-        supervisor.ledger.shown(task)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from heaptui import units
 from heaptui.config import Policy
-from heaptui.model import ProcessHeap, State
+from heaptui.model import ProcessHeap
 from heaptui.runtime import v8
 from heaptui.supervisor import recycling
 from heaptui.supervisor.loop import Supervisor
@@ -139,7 +139,7 @@ def busy(supervisor: Supervisor, task: Task) -> list[str]:
 
 
 def runs(task: Task, talk: Talk) -> bool:
-    return task.attempts == talk.attempt and task.state is State.RUNNING
+    return recycling.runs(task, talk.attempt)
 
 
 def figures(task: Task) -> str:

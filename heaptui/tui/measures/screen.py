@@ -24,6 +24,7 @@ from heaptui.tui.measures.lines import (
     summary_line,
     title_spans,
 )
+from heaptui.tui.order import following
 from heaptui.tui.surroundings import entries_of
 from heaptui.tui.themes import glyphs_of
 from heaptui.tui.widgets.footer import keys_line, keys_of
@@ -164,8 +165,7 @@ class MeasuresScreen(Screen[None]):
         self.action_move(event.lines)
 
     def action_order(self) -> None:
-        names = list(ORDERS)
-        self._order = names[(names.index(self._order) + 1) % len(names)]
+        self._order = following(self._order, list(ORDERS))
         self._arrange()
 
 

@@ -15,6 +15,7 @@ from heaptui.errors import HeaptuiError
 from heaptui.model import AttemptRecord
 from heaptui.tui.keymap import bindings
 from heaptui.tui.lines import Line, Span, one_line, ruled
+from heaptui.tui.order import following
 from heaptui.tui.records import ORDERS, arranged, evidence_lines, heading, record_line
 from heaptui.tui.surroundings import clock_of, entries_of
 from heaptui.tui.themes import glyphs_of
@@ -161,8 +162,7 @@ class HistoryScreen(Screen[None]):
         self.action_move(event.lines)
 
     def action_order(self) -> None:
-        names = list(ORDERS)
-        self._order = names[(names.index(self._order) + 1) % len(names)]
+        self._order = following(self._order, list(ORDERS))
         self._arrange()
 
     def action_filter(self) -> None:
