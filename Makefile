@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: setup demo test lint unit bench bench-heap bench-policy soak screenshots clean
+.PHONY: setup demo test lint unit bench bench-heap bench-policy bench-split soak screenshots clean
 
 setup: $(STAMP)
 
@@ -36,6 +36,9 @@ bench: setup
 
 bench-policy: setup
 	$(BIN)/python -m tests.bench --policy
+
+bench-split: setup
+	$(BIN)/python -m tests.bench --split
 
 bench-heap: setup
 	$(BIN)/python -m tests.bench --heap

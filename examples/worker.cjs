@@ -13,6 +13,13 @@
 //   await worker.result({ count: 1000 });
 //   worker.close();
 //
+// A task that names what it works through needs no more than
+//
+//   for await (const path of worker.items()) await work(path);
+//   await worker.close();
+//
+// Each item is done when its turn of the loop has ended; a drain ends the loop between two of them.
+//
 // Executed by itself it is an example: node examples/worker.cjs UNITS MILLISECONDS
 //
 // Without heaptui around it does nothing, and keeps checkpoints only where $HEAPTUI_CHECKPOINT
@@ -24,6 +31,7 @@ const path = require('path');
 
 const DATA_MAX = 1024 * 1024; // bytes of JSON; more belongs into a file
 const LINE_MAX = 64 * 1024;
+const HAND_MAX = 64;
 const ROUND_MS = 150; // between two times that the same is told: the newest replaces the others
 const BACK_OFF_MS = [100, 3000];
 const LAST_WORDS_MS = 2000;
@@ -31,6 +39,7 @@ const LAST_WORDS_MS = 2000;
 /** One for the process. `onDrain` is called once, when it is to finish what it has in hand. */
 function connect({ onDrain = () => {}, can = ['checkpoint', 'drain'], title = '' } = {}) {
   const { HEAPTUI_SOCKET, HEAPTUI_TASK, HEAPTUI_CHECKPOINT, HEAPTUI_RESULT } = process.env;
+  const { HEAPTUI_SLICE, HEAPTUI_DONE } = process.env;
   const told = new Map(); // the latest of each kind: another supervisor is told all of it again
   const due = new Set();
   let socket = null;
@@ -38,6 +47,8 @@ function connect({ onDrain = () => {}, can = ['checkpoint', 'drain'], title = ''
   let backOff = BACK_OFF_MS[0];
   let closed = !HEAPTUI_SOCKET || !HEAPTUI_TASK;
   let question = 0;
+  const hand = new Set();
+  let latest = {};
   const worker = { draining: false, checkpointWanted: false };
 
   function open() {
@@ -88,7 +99,7 @@ function connect({ onDrain = () => {}, can = ['checkpoint', 'drain'], title = ''
     timer = null;
     if (!socket || due.size === 0) return;
     if (socket.writableLength < LINE_MAX) { // else a supervisor stands still: later, the newest
-      for (const kind of ['progress', 'failed', 'checkpoint', 'result', 'drained']) {
+      for (const kind of ['progress', 'context', 'failed', 'checkpoint', 'result', 'drained']) {
         if (due.delete(kind)) say(socket, told.get(kind));
       }
       told.delete('failed'); // it was about one moment
@@ -147,6 +158,15 @@ function connect({ onDrain = () => {}, can = ['checkpoint', 'drain'], title = ''
     return (file) => file.writeFile(data);
   }
 
+  const lines = (from) => fs.readFileSync(from, 'utf8').split('\n');
+
+  function hold(item, begun) {
+    if (begun) hand.add(item);
+    else hand.delete(item);
+    latest = { ...latest, hand: [...hand].slice(0, HAND_MAX) };
+    tell('progress', latest);
+  }
+
   const copied = (from) => (_, part) => fs.promises.copyFile(from, part);
 
   async function keepCheckpoint(write, note) {
@@ -175,7 +195,42 @@ function connect({ onDrain = () => {}, can = ['checkpoint', 'drain'], title = ''
       return JSON.parse(fs.readFileSync(HEAPTUI_CHECKPOINT, 'utf8'));
     },
     /** How far it is, in units of your own. */
-    progress: (done, total, text = '') => tell('progress', { done, total, text }),
+    progress(done, total, text = '') {
+      latest = { ...latest, done, total, text };
+      tell('progress', latest);
+    },
+    /** How many tokens the model's context held at the latest call, and how many it can hold. */
+    context: (used, limit) => tell('context', { used, limit }),
+    /** What is to be done: the lines of $HEAPTUI_SLICE, or `names`, that are not done already. */
+    left(names = HEAPTUI_SLICE ? lines(HEAPTUI_SLICE) : []) {
+      const there = HEAPTUI_DONE && fs.existsSync(HEAPTUI_DONE);
+      const done = new Set(there ? lines(HEAPTUI_DONE).slice(0, -1) : []);
+      return names.filter((name) => name !== '' && !done.has(name));
+    },
+    /** Goes through what is left: an item is done when the next one is asked for. */
+    async *items(names) {
+      for (const name of worker.left(names)) {
+        if (worker.draining) {
+          tell('drained', {});
+          return;
+        }
+        hold(name, true);
+        let whole = false;
+        try {
+          yield name;
+          whole = true;
+        } finally {
+          if (!whole) hold(name, false); // it was left by break, or by what it threw
+        }
+        worker.done(name);
+      }
+    },
+    /** This item, in the words in which it was given, needs never be done again. */
+    done(item) {
+      if (item === '' || /[\n\r\0]/.test(item)) throw new RangeError('an item is one line');
+      if (HEAPTUI_DONE) fs.appendFileSync(HEAPTUI_DONE, item + '\n', { mode: 0o600 });
+      hold(item, false);
+    },
     /** Keeps what another attempt needs to go on; resolves to whether it is kept. */
     checkpoint(state, note = '') {
       const write = json(state, 'checkpoint');

@@ -29,7 +29,11 @@ class State(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     RECYCLING = "recycling"
+    SPLITTING = "splitting"
+    """Asked to end what it has in hand: what is left goes to children."""
     STOPPING = "stopping"
+    SPLIT = "split"
+    """Waits for its children."""
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
@@ -48,7 +52,9 @@ class State(StrEnum):
 
 ENDED = frozenset((State.DONE, State.FAILED, State.STOPPED, State.LOST, State.QUARANTINED))
 ENDED_BADLY = frozenset((State.FAILED, State.LOST, State.QUARANTINED))
-LIVE = frozenset((State.STARTING, State.RUNNING, State.RECYCLING, State.STOPPING))
+LIVE = frozenset(
+    (State.STARTING, State.RUNNING, State.RECYCLING, State.SPLITTING, State.STOPPING)
+)
 
 
 class VerdictKind(StrEnum):
@@ -226,6 +232,9 @@ class Work(Struct, frozen=True, kw_only=True):
     `checkpoint_at` count those of this attempt that stand on disk, `checkpoint_bytes` is the newest
     one's size. `result_bytes` is set once its result stands, `drained` once it said that it kept
     what it had in hand and ends. `can` holds of checkpoint, drain what it can be asked for.
+    `items_done` counts the lines of $HEAPTUI_DONE, of every attempt, None where the task names
+    nothing that it works through; `hand` are the items it says it has begun. `context_tokens` of
+    `context_limit` is how full its model's context was at the latest call.
     """
 
     at: float
@@ -238,6 +247,10 @@ class Work(Struct, frozen=True, kw_only=True):
     result_bytes: int | None = None
     drained: bool = False
     can: tuple[str, ...] = ()
+    items_done: int | None = None
+    hand: tuple[str, ...] = ()
+    context_tokens: int | None = None
+    context_limit: int | None = None
 
 
 class HostSample(Struct, frozen=True, kw_only=True):
@@ -280,6 +293,12 @@ class Row(Struct, frozen=True, kw_only=True):
     its work; `checkpoint_at` is of the newest checkpoint of any attempt that stands, `can` what the
     worker can be asked for. `recycles`, and `ooms` that were followed by another attempt, count
     since the operator last retried it.
+
+    `items` counts what it works through, None where it names nothing, `items_done` how many of them
+    are done. `parent` is the task that was split into it and `children` others, `part` its number
+    among them (from 1), `depth` how many splits lie above it, `title` what it is to do, `after` the
+    ids of those that it builds on. A task that was split into `children` shows the sums of theirs:
+    memory, growth, CPU, processes, items done.
     """
 
     id: str
@@ -337,6 +356,16 @@ class Row(Struct, frozen=True, kw_only=True):
     can: tuple[str, ...] = ()
     recycles: int = 0
     ooms: int = 0
+    items: int | None = None
+    items_done: int | None = None
+    context_tokens: int | None = None
+    context_limit: int | None = None
+    parent: str | None = None
+    part: int = 0
+    depth: int = 0
+    title: str = ""
+    after: tuple[str, ...] = ()
+    children: int = 0
 
 
 class Alert(Struct, frozen=True, kw_only=True):

@@ -104,6 +104,30 @@ class StateDir:
         """What its worker handed in."""
         return self.task(task_id) / "result"
 
+    def own_result(self, task_id: str) -> Path:
+        """What the worker of a task handed in before it was split."""
+        return self.task(task_id) / "result.own"
+
+    def done(self, task_id: str) -> Path:
+        """The items that are finished, a line each, of every attempt."""
+        return self.task(task_id) / "done"
+
+    def slice(self, task_id: str) -> Path:
+        """What is left to do for the attempt that runs, a line each."""
+        return self.task(task_id) / "slice"
+
+    def task_list(self, task_id: str) -> Path:
+        """The part of a markdown task file that is a child's to do."""
+        return self.task(task_id) / "tasks.md"
+
+    def parts(self, task_id: str) -> Path:
+        """Directory of the parts of files that are too large for one child."""
+        return self.task(task_id) / "parts"
+
+    def handover(self, task_id: str) -> Path:
+        """What a worker needs to know of its place."""
+        return self.task(task_id) / "handover.json"
+
     def reports(self, task_id: str, attempt: int) -> Path:
         """Directory of what the runtimes of an attempt write about their own death."""
         return self.task(task_id) / f"{attempt}.reports"

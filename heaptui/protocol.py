@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from heaptui.inputs import Inputs, Share, SplitPlan, SplitReport
 from heaptui.model import (
     Activity,
     Alert,
@@ -36,7 +37,7 @@ from heaptui.model import (
 )
 
 VERSION = 1
-LINE_MAX = 8 << 20
+LINE_MAX = 32 << 20
 """Bytes of the longest line either side accepts."""
 
 
@@ -61,13 +62,15 @@ class Submit(Struct, tag="submit", frozen=True, kw_only=True):
     """Queue tasks; `environment` is the submitter's whole environment. Answer: list of ids.
 
     The submitter chooses the ids (`new_ids`), so that a submission sent again after a hand-over
-    queues nothing twice; it then says `again`.
+    queues nothing twice; it then says `again`. `inputs` is parallel to `specs`, or empty: what each
+    works through.
     """
 
     ids: list[str]
     specs: list[TaskSpec]
     environment: dict[str, str]
     again: bool = False
+    inputs: list[Inputs | None] = []
 
 
 class ListTasks(Struct, tag="list", frozen=True):
@@ -251,6 +254,35 @@ class Recycle(Struct, tag="recycle", frozen=True, kw_only=True):
     insist: bool = False
 
 
+class PlanSplit(Struct, tag="plan_split", frozen=True, kw_only=True):
+    """How a task would be divided. `strategy` empty: the first that it has. `into` so many
+    children, else by `budget_tokens`, what one child's context may take (None: as configured).
+    `planner` is a command that proposes the shares. Answer: `SplitPlan`."""
+
+    task: str
+    strategy: str = ""
+    into: int | None = None
+    budget_tokens: int | None = None
+    planner: tuple[str, ...] = ()
+
+
+class Split(Struct, tag="split", frozen=True, kw_only=True):
+    """Divide it so: what was planned, or what the operator made of it. What is left of the task
+    must be in one of the shares or in `left_out`, once. With `attempt` the task must still be in
+    it. `reduce` is a command that makes one result of the children's (empty: they are joined in
+    their order), `insist` divides a task that is itself a part of a part. Answer: `SplitReport`,
+    when the worker has ended and the children are queued."""
+
+    task: str
+    shares: list[Share]
+    attempt: int | None = None
+    strategy: str = ""
+    timeout_s: float | None = None
+    left_out: list[str] = []
+    reduce: tuple[str, ...] = ()
+    insist: bool = False
+
+
 class GetResult(Struct, tag="result", frozen=True):
     """Answer: `ResultFile`."""
 
@@ -300,6 +332,8 @@ AnyCall = (
     | CancelActivity
     | Raise
     | Recycle
+    | PlanSplit
+    | Split
     | GetResult
     | GetMeasures
     | GetMetrics
@@ -344,6 +378,8 @@ CALLS: dict[type[Struct], Any] = {
     CancelActivity: bool,
     Raise: list[Row],
     Recycle: list[Row],
+    PlanSplit: SplitPlan,
+    Split: SplitReport,
     GetResult: ResultFile,
     GetMeasures: Measures,
     GetMetrics: str,

@@ -23,7 +23,7 @@ from heaptui.listening import bind_privately
 from heaptui.paths import StateDir
 from heaptui.peer import TooLong, lines, peer_uid
 from heaptui.protocol import Bye, Call, Pong, Reply, encode
-from heaptui.supervisor import operations
+from heaptui.supervisor import operations, submitting
 from heaptui.supervisor.loop import Supervisor
 
 _BUFFER_BYTES = 1 << 20
@@ -175,7 +175,7 @@ class Server:
             case protocol.Hello() | protocol.Ping():
                 return self._pong()
             case protocol.Submit():
-                return await operations.submit(supervisor, call)
+                return await submitting.submit(supervisor, call)
             case protocol.ListTasks():
                 return await operations.tasks(supervisor, call)
             case protocol.Show(task, events):
@@ -215,6 +215,7 @@ class Server:
             snapshot_shelf,
             snapshots,
         )
+        from heaptui.supervisor.splitting import dividing, planning
 
         supervisor = self._supervisor
         match call:
@@ -238,6 +239,10 @@ class Server:
                 return await raising.raise_limits(supervisor, call)
             case protocol.Recycle():
                 return await recycling.recycle(supervisor, call)
+            case protocol.PlanSplit():
+                return await planning.plan(supervisor, call)
+            case protocol.Split():
+                return await dividing.split(supervisor, call)
             case protocol.RecentEvents():
                 return await happenings.events(supervisor, call)
             case protocol.GetResult(task):

@@ -15,9 +15,14 @@ UNKNOWN = "·"
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 SIZE_MAX = 1 << 60
 DURATION_MAX_S = 100 * 366 * 86400.0
+TOKENS_MAX = 1_000_000_000
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", re.IGNORECASE | re.ASCII)
 _SCALE = {"": 1, "k": KIB, "m": MIB, "g": GIB, "t": 1 << 40}
+_TOKENS = re.compile(
+    r"\s*(\d+(?:\.\d+)?|\d{1,3}(?:[,_]\d{3})+)\s*([km]?)\s*", re.IGNORECASE | re.ASCII
+)
+_THOUSANDS = {"": 1, "k": 1000, "m": 1_000_000}
 _DURATION = re.compile(
     r"\s*(?:(\d+(?:\.\d+)?)d)?\s*(?:(\d+(?:\.\d+)?)h)?\s*(?:(\d+(?:\.\d+)?)m)?\s*(?:(\d+(?:\.\d+)?)s?)?\s*",
     re.IGNORECASE | re.ASCII,
@@ -66,6 +71,23 @@ def parse_duration(text: str, what: str = "duration") -> float:
             "Write seconds, or a number with s, m, h or d: 90, 45s, 20m, 1h30m.",
         )
     return seconds
+
+
+def parse_tokens(text: str, what: str = "tokens") -> int:
+    """How many tokens `30k`, `30000`, `30,000` or `1.5M` are; a thousand is a thousand here.
+
+    Raises:
+        UsageError: not one of these forms, less than one, or more than TOKENS_MAX.
+    """
+    match = _TOKENS.fullmatch(text)
+    number = match[1].replace(",", "").replace("_", "") if match else "0"
+    tokens = float(number) * _THOUSANDS[match[2].lower()] if match else 0.0
+    if not 1 <= tokens <= TOKENS_MAX:
+        raise UsageError(
+            f"{what} {text.strip()[:40]!r} is no number of tokens.",
+            "Write a number, or one with k or M, in thousands: 30k, 30000, 1.5M.",
+        )
+    return round(tokens)
 
 
 def _three(value: float) -> str:

@@ -6,7 +6,7 @@ Any language can speak this. It has two halves, each on a connection of its own 
 
     heap   worker → engine    hello, heap, done, failed, phase
            engine → worker    every, heap, gc, snapshot
-    work   worker → engine    hello, progress, checkpoint, result, log, drained, failed
+    work   worker → engine    hello, progress, context, checkpoint, result, log, drained, failed
            engine → worker    kept, checkpoint, drain
 
 heaptui's preloads for Node and Python speak the first, `heaptui.worker` the second.
@@ -18,6 +18,11 @@ A checkpoint is what a later attempt needs to go on, a result what the task was 
 1 MB in `data`, or a file of any size in `path`, or neither, when the worker itself has put it,
 whole, at `$HEAPTUI_CHECKPOINT` or `$HEAPTUI_RESULT`. The newest checkpoint lies at
 `$HEAPTUI_CHECKPOINT` when the next attempt begins. `kept` says that it is on disk.
+
+A task that names what it works through gives its worker `$HEAPTUI_SLICE`, a file that lists what is
+left of it, an item a line; `$HEAPTUI_DONE`, to which every finished item is appended as a line, by
+the worker itself or, where it says `items` here, by the engine; and `$HEAPTUI_HANDOVER`, JSON with
+all there is to know (inputs.py). An item that stands in `$HEAPTUI_DONE` is given to nobody again.
 """
 
 from __future__ import annotations
@@ -39,6 +44,10 @@ WORK_LINE_MAX = DATA_MAX + LINE_MAX
 SOCKET_VARIABLE = "HEAPTUI_SOCKET"
 CHECKPOINT_VARIABLE = "HEAPTUI_CHECKPOINT"
 RESULT_VARIABLE = "HEAPTUI_RESULT"
+DONE_VARIABLE = "HEAPTUI_DONE"
+SLICE_VARIABLE = "HEAPTUI_SLICE"
+HANDOVER_VARIABLE = "HEAPTUI_HANDOVER"
+TASK_FILE_VARIABLE = "HEAPTUI_TASK_FILE"
 
 
 class Role(StrEnum):
@@ -152,30 +161,47 @@ class Phase(Struct, tag="phase", tag_field="type", frozen=True, kw_only=True):
 
 
 class Progress(Struct, tag="progress", tag_field="type", frozen=True, kw_only=True):
-    """How far the work is: `done` of `total` units of its own choosing; only the latest counts."""
+    """How far the work is: `done` of `total` units of its own choosing; only the latest counts.
+
+    `items` are those finished since it was said last, each in the words in which it was given;
+    `hand` those that are begun and not finished (None: as before)."""
 
     done: float | None = None
     total: float | None = None
     text: str = ""
+    items: tuple[str, ...] = ()
+    hand: tuple[str, ...] | None = None
+
+
+class Context(Struct, tag="context", tag_field="type", frozen=True, kw_only=True):
+    """How many tokens its model's context held at the latest call, and how many it can hold; only
+    the latest counts."""
+
+    used: int
+    limit: int | None = None
 
 
 class Checkpoint(Struct, tag="checkpoint", tag_field="type", frozen=True, kw_only=True):
     """What is done is kept: `data`, the file at `path`, or what lies at $HEAPTUI_CHECKPOINT
     already. With `id` it answers the question for one. `note` is a few words for the operator.
-    `data` is empty where there is none (Raw is not decoded as a part of a union)."""
+    `data` is empty where there is none (Raw is not decoded as a part of a union); `items` as in
+    progress."""
 
     id: int = 0
     data: msgspec.Raw = msgspec.Raw()
     path: str | None = None
     note: str = ""
+    items: tuple[str, ...] = ()
 
 
 class Result(Struct, tag="result", tag_field="type", frozen=True, kw_only=True):
     """What the task was for, in the forms of a checkpoint; the last one counts. A worker that told
-    its result and ends with 0 has finished, whatever it was asked meanwhile."""
+    its result and ends with 0 has finished, whatever it was asked meanwhile, unless it says that it
+    drained: then it is the result of what it did."""
 
     data: msgspec.Raw = msgspec.Raw()
     path: str | None = None
+    items: tuple[str, ...] = ()
 
 
 class Log(Struct, tag="log", tag_field="type", frozen=True, kw_only=True):
@@ -188,7 +214,9 @@ class Drained(Struct, tag="drained", tag_field="type", frozen=True, kw_only=True
     """What was in hand is done and kept; the worker ends now, and goes on in another attempt."""
 
 
-FromWorker = Hello | Heap | Done | Failed | Phase | Progress | Checkpoint | Result | Log | Drained
+FromWorker = (
+    Hello | Heap | Done | Failed | Phase | Progress | Context | Checkpoint | Result | Log | Drained
+)
 
 
 # --- engine → worker -----------------------------------------------------------------------------

@@ -13,6 +13,16 @@
             sys.exit(0)
     w.result({"count": 1000})
 
+A task that names what it works through (`heaptui run --inputs …`) needs no more than
+
+    from heaptui import worker
+
+    for path in worker.items():
+        do(path)
+
+Each item is noted as done when its turn of the loop has ended, none is given twice, and a drain
+ends the loop between two of them.
+
 Needs nothing but the standard library, and no heaptui around it: where $HEAPTUI_CHECKPOINT names a
 file checkpoints are kept there all the same, else nowhere; everything else does nothing then. No
 trouble with a socket or a disk is ever raised into the work: `checkpoint` and `result` say by what
@@ -36,7 +46,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from types import FrameType
@@ -45,7 +55,11 @@ from typing import Any, BinaryIO
 DATA_MAX = 1 << 20
 """Bytes of JSON in a checkpoint or a result; more belongs into a file."""
 
+NAME_MAX = 4096
+"""Bytes of an item's name."""
+
 _LINE_MAX = 64 << 10
+_HAND_MAX = 64
 _LOGS_MAX, _TEXT_MAX = 100, 1000
 _ROUND_S = 0.15
 """Between two times that something is said: whatever is newer by then replaces what it was."""
@@ -114,6 +128,7 @@ class Worker:
         self.checkpoint_path = os.environ.get("HEAPTUI_CHECKPOINT", "")
         self.result_path = os.environ.get("HEAPTUI_RESULT", "")
         self.on_checkpoint = on_checkpoint
+        self.done_path = os.environ.get("HEAPTUI_DONE", "")
         self._can, self._title = can, title
         self._kept_at = float("-inf")
         self._drains_on_sigterm = 0
@@ -123,6 +138,10 @@ class Worker:
         self._pid = os.getpid()
         self._keeping = threading.RLock()
         self._asking = False
+        self._handling = threading.Lock()
+        self._hand: dict[str, None] = {}
+        self._finished: set[str] = set()
+        self._progress: dict[str, object] = {}
         self._line: _Line | None = None
         address, task = os.environ.get("HEAPTUI_SOCKET"), os.environ.get("HEAPTUI_TASK")
         if address and task:
@@ -144,15 +163,94 @@ class Worker:
         self, done: float | None = None, total: float | None = None, text: str = ""
     ) -> None:
         """How far it is, in units of your own; only the latest is told. Never waits."""
-        words = {"done": _number(done), "total": _number(total), "text": _plain(text)}
-        self._tell("progress", words)
+        with self._handling:
+            words = {"done": _number(done), "total": _number(total), "text": _plain(text)}
+            self._progress |= words
+            self._tell("progress", dict(self._progress))
         self.poll()
+
+    def context(self, used: int, limit: int | None = None) -> None:
+        """How many tokens the model's context held at the latest call, and how many it can hold."""
+        tokens, most = _number(used), _number(limit)
+        if tokens is not None:
+            words = {"used": int(tokens), "limit": None if most is None else int(most)}
+            self._tell("context", words)
 
     def log(self, text: str) -> None:
         """One line for the task's history; what is written too often is left out."""
         if (line := self._speaking()) is not None:
             line.log(_plain(text))
         self.poll()
+
+    # --- items
+    def left(self, names: Iterable[str] | None = None) -> list[str]:
+        """What is to be done: the lines of $HEAPTUI_SLICE, or `names` (the arguments that the
+        command was given), without those that $HEAPTUI_DONE already names.
+
+        Raises:
+            OSError: one of these files is there and cannot be read, or the slice is gone.
+        """
+        if names is None:
+            path = os.environ.get("HEAPTUI_SLICE")
+            names = filter(None, _lines(path)) if path else ()
+        done = set()
+        if self.done_path:
+            with suppress(FileNotFoundError):
+                done = set(_lines(self.done_path)[:-1])  # the last was not written to its end
+        return [name for name in names if name not in done]
+
+    def items(self, names: Iterable[str] | None = None) -> Iterator[str]:
+        """Goes through what is `left`, in a `for` loop: an item is done when the body has come to
+        its end and the next one is asked for; one that raises, or is left by `break`, is not.
+        Ends early when a drain has begun, and says `drained` then.
+
+        Several threads may each have a loop: they share the items. A pool or `list` asks for items
+        before it works on them: there go through `left`, each one `with item(name)`.
+        """
+        for name in self.left(names):
+            if self._is_taken(name):
+                continue
+            if self.draining:
+                self._tell("drained", {})
+                return
+            if self._take(_item(name)):
+                try:
+                    yield name
+                except BaseException:
+                    self._put_back(name)
+                    raise
+                self.done(name)
+
+    @contextmanager
+    def item(self, name: str | os.PathLike[str]) -> Iterator[str]:
+        """In hand while the body runs, done when it ends, not done when it raises."""
+        name = _item(name)
+        self._take(name)
+        try:
+            yield name
+        except BaseException:
+            self._put_back(name)
+            raise
+        self.done(name)
+
+    def done(self, item: str | os.PathLike[str]) -> bool:
+        """This item, in the words in which it was given, needs never be done again; whether that is
+        kept. Where $HEAPTUI_DONE names no file nothing is.
+
+        Raises:
+            ValueError: it is empty, no single line, or longer than NAME_MAX bytes.
+        """
+        item = _item(item)
+        trouble = _append(self.done_path, item)
+        self._finished.add(item)
+        self._put_back(item)
+        if trouble is not None and self.done_path:
+            self.log(f"not noted as done, and may be done again: {item[:200]}: {trouble}")
+        return trouble is None
+
+    def handover(self) -> Any:
+        """As the function `handover`."""
+        return handover()
 
     def poll(self) -> None:
         """Calls `on_checkpoint` where a checkpoint is wanted, and keeps what it returns: on this
@@ -255,6 +353,30 @@ class Worker:
                 self.log(f"the result is not kept: {trouble}")
             return trouble is None
 
+    def _is_taken(self, name: str) -> bool:
+        """Whether another thread has it in hand, or had."""
+        return name in self._hand or name in self._finished
+
+    def _take(self, name: str) -> bool:
+        """Whether it was free."""
+        with self._handling:
+            if self._is_taken(name):
+                return False
+            self._hand[name] = None
+            self._tell_hand()
+            return True
+
+    def _put_back(self, name: str) -> None:
+        with self._handling:
+            if name in self._hand:
+                del self._hand[name]
+                self._tell_hand()
+
+    def _tell_hand(self) -> None:
+        names = [name.encode("utf-8", "replace").decode() for name in self._hand]
+        self._progress["hand"] = names[:_HAND_MAX]
+        self._tell("progress", dict(self._progress))
+
     def _tell(self, kind: str, words: Mapping[str, object]) -> None:
         if (line := self._speaking()) is not None:
             line.tell(kind, words)
@@ -274,6 +396,7 @@ class Worker:
             self._begin()
         else:
             self._pid, self._keeping, self._asking = os.getpid(), threading.RLock(), False
+            self._handling, self._hand = threading.Lock(), {}
 
 
 _current: Worker | None = None
@@ -327,6 +450,33 @@ def resume() -> Any:
         ) from error
 
 
+def items(names: Iterable[str] | None = None) -> Iterator[str]:
+    """As `Worker.items`, for a program that wants nothing else: a SIGTERM means a drain to it."""
+    return connect(can=("drain",), sigterm=True).items(names)
+
+
+def done(item: str | os.PathLike[str]) -> bool:
+    """As `Worker.done`, for a program that wants nothing else."""
+    if _current is not None:
+        return _current.done(item)
+    return _append(os.environ.get("HEAPTUI_DONE", ""), _item(item)) is None
+
+
+def handover() -> Any:
+    """What $HEAPTUI_HANDOVER holds, parsed: goal, items, what is done, the error before (WORKERS.md
+    names them all); None where there is none.
+
+    Raises:
+        ValueError: it is no JSON.
+        OSError: it cannot be read.
+    """
+    path = os.environ.get("HEAPTUI_HANDOVER")
+    if not path:
+        return None
+    with open(path, "rb") as file:
+        return json.load(file)
+
+
 def _drain_on_sigterm(worker: Worker) -> None:
     if threading.current_thread() is not threading.main_thread():
         return
@@ -365,6 +515,7 @@ class _Line:
         self._logs: deque[str] = deque(maxlen=_LOGS_MAX)
         self._sent = threading.Condition(self._lock)
         self._asked = 0
+        self._waited_for = 0
         self._connected: bool | None = None  # None: it tries for the first time
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -408,11 +559,16 @@ class _Line:
     def flush(self, within_s: float) -> bool:
         until = time.monotonic() + within_s
         with self._sent:
-            while self._due or self._logs:
-                left = until - time.monotonic()
-                if left <= 0 or not self._alive():
-                    return False
-                self._sent.wait(left)
+            self._waited_for += 1
+            self._rouse()
+            try:
+                while self._due or self._logs:
+                    left = until - time.monotonic()
+                    if left <= 0 or not self._alive():
+                        return False
+                    self._sent.wait(left)
+            finally:
+                self._waited_for -= 1
         return True
 
     def close(self) -> None:
@@ -474,10 +630,11 @@ class _Line:
             next_round = 0.0
             while not self._closed:
                 now = time.monotonic()
-                if now >= next_round and self._say(line):
+                if (now >= next_round or self._waited_for) and self._say(line):
                     next_round = now + _ROUND_S
                 waits = self._due or self._logs
-                left = max(0.0, next_round - time.monotonic()) if waits else None
+                pause = 0.0 if self._waited_for else max(0.0, next_round - time.monotonic())
+                left = pause if waits else None
                 if line in self._roused(left, line):
                     chunk = line.recv(1 << 16)
                     *orders, held = (held + chunk).split(b"\n")
@@ -532,7 +689,7 @@ class _Line:
                 self._draining.set()
 
 
-_ORDER = ("progress", "failed", "checkpoint", "result", "drained")
+_ORDER = ("progress", "context", "failed", "checkpoint", "result", "drained")
 
 
 def _send(line: socket.socket, message: Mapping[str, object]) -> None:
@@ -552,6 +709,44 @@ def _number(said: object) -> float | None:
 def _plain(text: object) -> str:
     """What any JSON reader takes: half a surrogate pair is none."""
     return str(text)[:_TEXT_MAX].encode("utf-8", "replace").decode()
+
+
+def _item(name: str | os.PathLike[str]) -> str:
+    name = os.fspath(name)
+    if not name or any(one in name for one in "\n\r\0"):
+        raise ValueError(f"{name[:80]!r} is no item: one line, and not an empty one.")
+    if len(_encoded(name)) > NAME_MAX:
+        raise ValueError(f"An item's name has at most {NAME_MAX} bytes; {name[:80]!r}… is longer.")
+    return name
+
+
+def _encoded(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _lines(path: str) -> list[str]:
+    with open(path, "rb") as file:
+        return file.read().decode("utf-8", "surrogateescape").split("\n")
+
+
+def _append(path: str, name: str) -> str | None:
+    """In one piece, whoever else appends; what went wrong."""
+    if not path:
+        return "there is no place for it"
+    line = _encoded(name) + b"\n"
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags, 0o600)
+        try:
+            end = os.fstat(handle).st_size
+            if end and os.pread(handle, 1, end - 1) != b"\n":
+                line = b"\0\n" + line  # what somebody was killed in stays no item's name
+            whole = os.write(handle, line) == len(line)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None if whole else "the disk is full"
 
 
 def _json(value: object, what: str) -> bytes:

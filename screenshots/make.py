@@ -27,12 +27,13 @@ from typing import Any
 import msgspec
 import psutil
 
-from heaptui.cli.demo.command import PROGRAMS, workload
+from heaptui.cli.demo.command import PROGRAMS, workload, works_through
 from heaptui.cli.starting import ensure_served
 from heaptui.client import Client, Operator, Update
 from heaptui.model import Activity, Kind, Limits, Row, Snapshot, State, TaskSpec
 from heaptui.paths import StateDir
 from heaptui.protocol import Change, Picture
+from heaptui.splitting.listed import files
 from heaptui.tui import early
 from heaptui.units import MIB
 
@@ -70,6 +71,9 @@ setInterval(() => { for (let k = 0; k < 4; k += 1) record(n++); }, 50);
 """
 """A leak as they are found: a queue at a module's top that nobody empties."""
 HUNT_S = "30s"
+DIVIDED = "e2e-login"
+WORKING = 'for file in "$@"; do sleep 0.7; echo "$file" >> "$HEAPTUI_DONE"; done'
+"""Something that takes its time for each of its files, and says which are done."""
 
 WIDE, NARROW = (120, 40), (80, 24)
 
@@ -182,7 +186,8 @@ async def _take(studio: Studio, client: Client) -> None:
     burst = [spec for spec in specs if spec.name == FAILING or spec.name.startswith(SMALL)]
     environment = dict(os.environ)
     await client.dispatch(concurrency=PLACES)
-    await client.submit([spec for spec in specs if spec not in burst], environment)
+    lasting = [spec for spec in specs if spec not in burst]
+    await client.submit(lasting, environment, [works_through(spec) for spec in lasting])
     async with _screen(client, WIDE) as pilot:
 
         def rows() -> list[Row]:
@@ -257,6 +262,39 @@ async def _take_heaps(studio: Studio, client: Client, root: Path) -> None:
     await client.forget(ids)
 
 
+async def _take_family(studio: Studio, client: Client, root: Path) -> None:
+    """A task that works through files: the preview of its split, and its children at work."""
+    shop = root / "home" / "shop"
+    for directory, count, kilobytes in (("login", 14, 8), ("reset", 10, 12), ("orders", 24, 5)):
+        place = shop / "tests" / directory
+        place.mkdir(parents=True)
+        for number in range(count):
+            (place / f"{directory}-{number:02}.spec.ts").write_text("x" * 1024 * kilobytes)
+    spec = TaskSpec(
+        argv=("sh", "-c", WORKING, "sh", "{items}"),
+        cwd=str(shop),
+        name=DIVIDED,
+        limits=Limits(cap_bytes=512 * MIB),
+    )
+    works = files(["tests/**/*.spec.ts"], shop)
+    (id,) = await client.submit([spec], dict(os.environ), [works])
+    async with _screen(client, WIDE) as pilot:
+
+        def of_family(*states: State) -> list[Row]:
+            rows = pilot.app.board.rows.values()
+            return [row for row in rows if row.parent == id and row.state in states]
+
+        await _until(lambda: (pilot.app.board.rows[id].items_done or 0) >= 5, "five files")
+        await pilot.press("x")
+        studio.keep("split-120.svg", await _showing(pilot, "login", "split"))
+        await pilot.press("enter")
+        await _until(lambda: of_family(State.DONE) and of_family(State.RUNNING), "children")
+        studio.keep("tree-120.svg", await _showing(pilot, "split into", "├"))
+    await client.stop([id], now=True)
+    await client.settled([id])
+    await client.forget([id])
+
+
 async def _read(studio: Studio, pilot: Any, snapshots: list[Snapshot]) -> None:
     """The two files of the hunt: how they differ, what the second holds, and who holds that."""
     from heaptui.tui.snapshot import open_snapshot
@@ -291,6 +329,7 @@ async def _studio(studio: Studio, state: StateDir, root: Path) -> None:
     async with Client(state, "screenshots") as client:
         warden = (await client.ping()).warden_pid
         try:
+            await _take_family(studio, client, root)
             await _take_heaps(studio, client, root)
             await _take(studio, client)
         finally:

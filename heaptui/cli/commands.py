@@ -13,8 +13,10 @@ from heaptui.cli.context import Context
 from heaptui.cli.detail import put_detail
 from heaptui.cli.following import FOLLOWED_S
 from heaptui.cli.submitting import run
+from heaptui.cli.tree import as_tree, put_tree
 from heaptui.client import Client
 from heaptui.errors import NoSuchTask
+from heaptui.family import children_of
 from heaptui.model import Detail, Host, Row
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON.")
@@ -36,10 +38,11 @@ def register(cli: click.Group) -> None:
     from heaptui.cli.recycling import recycle
     from heaptui.cli.results import result
     from heaptui.cli.soak.command import soak
+    from heaptui.cli.splitting import split
 
     commands = (
-        run, ps, show, logs, result, events, stop, kill, recycle, retry, forget, dispatch, history,
-        doctor, serve, demo, config, inspect, measures, metrics,
+        run, ps, show, logs, result, events, stop, kill, recycle, split, retry, forget, dispatch,
+        history, doctor, serve, demo, config, inspect, measures, metrics,
         presets, raise_, hunt, findings, collect, snapshot, snapshots, heap,
         soak,
     )  # fmt: skip
@@ -50,13 +53,23 @@ def register(cli: click.Group) -> None:
 @click.command()
 @as_json
 @click.option("--all", "everything", is_flag=True, help="Ended tasks too.")
+@click.option(
+    "--tree",
+    is_flag=True,
+    help="Children below the task that was split into them; with --json the same rows, in the "
+    "tree's order: each names its parent.",
+)
 @click.pass_obj
-def ps(context: Context, json_: bool, everything: bool) -> None:
+def ps(context: Context, json_: bool, everything: bool, tree: bool) -> None:
     """List tasks with their memory."""
     used = context.used()
-    rows = context.ask(lambda client: client.tasks(all=everything), "ps") if used else []
-    if json_:
-        listing.put_json(rows)
+    # the ended children of a task that waits for others belong to its tree
+    rows = context.ask(lambda client: client.tasks(all=everything or tree), "ps") if used else []
+    members = as_tree(rows, everything=everything) if tree else []
+    if tree and not json_:
+        put_tree(members, everything=everything or not used)
+    elif json_:
+        listing.put_json([member.row for member in members] if tree else rows)
     else:
         listing.put_rows(rows, everything=everything or not used)
 
@@ -71,11 +84,19 @@ def show(context: Context, task: str, json_: bool, events: int) -> None:
 
     TASK is an id, the beginning of one, or a name.
     """
-    detail: Detail = context.ask_about(lambda client: client.show(task, events), "show")
+
+    async def shown(client: Client) -> tuple[Detail, list[Row]]:
+        detail = await client.show(task, events)
+        children: list[Row] = []
+        if detail.row.children and not json_:
+            children = children_of(await client.tasks(all=True)).get(detail.row.id, [])
+        return detail, children
+
+    detail, children = context.ask_about(shown, "show")
     if json_:
         listing.put_json(detail)
     else:
-        put_detail(detail)
+        put_detail(detail, children)
 
 
 @click.command()

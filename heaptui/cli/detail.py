@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from heaptui import units
 from heaptui.cli.listing import clean, ending, instant, took
+from heaptui.family import part_words, split_words
 from heaptui.model import Detail, ProcessHeap, Row, State
 
 
-def put_detail(detail: Detail) -> None:
-    """The page of `heaptui show`."""
+def put_detail(detail: Detail, children: Sequence[Row] = ()) -> None:
+    """The page of `heaptui show`. `children` are what the task was split into."""
     row = detail.row
     limit = [f"cap {units.size(row.cap_bytes)} ({row.cap_source})"]
     if row.cap_means:
@@ -24,7 +26,8 @@ def put_detail(detail: Detail) -> None:
     limit.append(f"retries {row.retries}")
     lines: list[tuple[str, str]] = [
         ("task", f"{clean(row.name)}  {row.id}"),
-        ("state", ending(row) if row.state is not State.RUNNING else "running"),
+        ("state", _state(row, children)),
+        *([("part", clean(part_words(row), 200))] if row.parent else []),
         ("command", clean(shlex.join(row.argv), 400)),
         ("directory", clean(row.cwd, 400)),
         ("limits", ", ".join(limit)),
@@ -32,6 +35,7 @@ def put_detail(detail: Detail) -> None:
         ("memory", _memory(row)),
         *(("policy", text) for text in _policy(row)),
         *(("work", text) for text in _work(row)),
+        *(("context", text) for text in _context(row)),
         *(("heap", _heap(heap)) for heap in detail.heaps),
         *([("heap", clean(row.heap_absent, 200))] if row.heap_absent else []),
         ("created", instant(row.created_at)),
@@ -54,6 +58,14 @@ def put_detail(detail: Detail) -> None:
             )
             for line in one.evidence:
                 print(f"     {clean(line, 400)}")
+    if children:
+        print("\nchildren")
+        for child in children:
+            items = "" if child.items is None else f"  {child.items_done or 0}/{child.items} done"
+            print(
+                f"  {child.part:>3}  {child.id}  {child.state.value:<11}  "
+                f"peak {units.size(child.peak_bytes):>6}  {clean(child.title, 80)}{items}"
+            )
     if detail.processes:
         print("\nprocesses")
         for process in detail.processes:
@@ -66,6 +78,21 @@ def put_detail(detail: Detail) -> None:
         print("\nevents")
         for event in detail.events:
             print(f"  {instant(event.at)}  {clean(event.text, 400)}")
+
+
+def _state(row: Row, children: Sequence[Row]) -> str:
+    if row.state is State.SPLIT:
+        return clean(split_words(row, children), 200)
+    return "running" if row.state is State.RUNNING else ending(row)
+
+
+def _context(row: Row) -> list[str]:
+    """How full its model's context is."""
+    if row.context_tokens is None:
+        return []
+    limit = row.context_limit
+    of = f" of {limit:,} ({row.context_tokens / limit:.0%})" if limit else ""
+    return [f"{row.context_tokens:,}{of} tokens at its latest call"]
 
 
 def _pending(detail: Detail) -> list[str]:
@@ -84,7 +111,9 @@ def _memory(row: Row) -> str:
     if row.memory_bytes is None:
         return f"peak {units.size(row.peak_bytes)}"
     parts = [
-        f"{units.size(row.memory_bytes)} by {row.memory_from}, rss {units.size(row.rss_bytes)}",
+        units.size(row.memory_bytes)
+        + (f" by {row.memory_from}" if row.memory_from else " of its children")
+        + f", rss {units.size(row.rss_bytes)}",
         f"peak {units.size(row.peak_bytes)}",
     ]
     if row.growth_bytes_per_min is not None:
@@ -118,8 +147,10 @@ def _work(row: Row) -> list[str]:
     """What the worker told of its work."""
     parts = []
     if row.done is not None:
-        of = "" if row.total is None else f" of {row.total:g}"
+        of = "" if row.total is None else f"/{row.total:g}"
         parts.append(f"{row.done:g}{of} done")
+    if row.items is not None and row.done is not None and row.done != row.items_done:
+        parts.append(f"{row.items_done or 0}/{row.items} items done")
     if row.progress:
         parts.append(clean(row.progress, 80))
     if row.checkpoint_at is not None:

@@ -11,13 +11,16 @@ import msgspec
 
 from heaptui import units
 from heaptui.cli.tables import Column, put_table
+from heaptui.family import children_of, split_words
 from heaptui.model import AttemptRecord, Row, State
 from heaptui.output import printable
 
 _WHY = 400
 """Of a reason; the terminal's width cuts what it has no room for."""
-_HEAP = Column("HEAP", right=True, leaves=6)
+_HEAP = Column("HEAP", right=True, leaves=7)
 """Shown where any task reports one."""
+_DONE = Column("DONE", right=True, leaves=6)
+"""Shown where any task says what it works through."""
 _TASK_COLUMNS = (
     Column("ID"),
     Column("NAME", least=10),
@@ -28,6 +31,7 @@ _TASK_COLUMNS = (
     Column("PEAK", right=True, leaves=4),
     Column("CAP", right=True),
     _HEAP,
+    _DONE,
     Column("+/MIN", right=True, leaves=2),
     Column("AGE", right=True),
     Column("WHY", least=12, leaves=5),
@@ -46,6 +50,7 @@ _ATTEMPT_COLUMNS = (
 )
 _STYLES = {
     State.RUNNING: "green",
+    State.SPLIT: "green",
     State.FAILED: "red",
     State.LOST: "red",
     State.QUARANTINED: "red",
@@ -74,20 +79,23 @@ def ending(row: Row) -> str:
     return row.wait_reason or row.state.value
 
 
-def put_rows(rows: Sequence[Row], *, everything: bool) -> None:
-    """The table of `heaptui ps`."""
+def put_rows(rows: Sequence[Row], *, everything: bool, names: Sequence[str] = ()) -> None:
+    """The table of `heaptui ps`. `names` are shown instead of the rows' own."""
     if not rows:
         hint = "" if everything else " (`heaptui ps --all` lists ended ones)"
         print(f"no tasks{hint}", file=sys.stderr)
         return
     now, heaps = time.time(), any(row.heap_used_bytes for row in rows)
-    columns = [column for column in _TASK_COLUMNS if heaps or column is not _HEAP]
+    items = any(row.items is not None for row in rows)
+    absent = (*([] if heaps else [_HEAP]), *([] if items else [_DONE]))
+    columns = [column for column in _TASK_COLUMNS if column not in absent]
+    children = children_of(rows)
     put_table(
         columns,
         [
             (
                 row.id,
-                clean(row.name, 40),
+                clean(name, 40),
                 row.kind.value,
                 row.state.value,
                 str(row.pid) if row.pid and row.state.live else units.UNKNOWN,
@@ -95,11 +103,12 @@ def put_rows(rows: Sequence[Row], *, everything: bool) -> None:
                 units.size(row.peak_bytes),
                 units.short_size(row.cap_bytes) + ("*" if row.cap_source == "share" else ""),
                 *([units.size(row.heap_used_bytes)] if heaps else []),
+                *([_items(row)] if items else []),
                 units.growth(row.growth_bytes_per_min),
                 units.duration(age(row, now)),
-                clean(_why(row), _WHY),
+                clean(_why(row, children.get(row.id, ())), _WHY),
             )
-            for row in rows
+            for row, name in zip(rows, names or [row.name for row in rows], strict=True)
         ],
         [_STYLES.get(row.state, "") for row in rows],
     )
@@ -107,8 +116,20 @@ def put_rows(rows: Sequence[Row], *, everything: bool) -> None:
         print("* no cap was given: a share of this machine's memory", file=sys.stderr)
 
 
-def _why(row: Row) -> str:
+def _items(row: Row) -> str:
+    """Those done, of those that it is to work through."""
+    if row.items is None:
+        return units.UNKNOWN
+    done = units.UNKNOWN if row.items_done is None else row.items_done
+    return f"{done}/{row.total or row.items:.0f}"
+
+
+def _why(row: Row, children: Sequence[Row]) -> str:
     """What is done with it, why it ended or what it waits for."""
+    if row.state is State.SPLIT:
+        return split_words(row, children)
+    if row.state is State.SPLITTING:
+        return row.doing or "drains to be split"
     waits = "waits for its turn" if row.state is State.QUEUED else ""
     return row.doing or row.reason or row.wait_reason or waits
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -17,7 +18,10 @@ from heaptui.errors import UsageError
 from heaptui.model import Kind, Limits, Row, TaskSpec
 from heaptui.units import parse_duration, parse_size
 
-_OF_THE_COMMAND = frozenset(("task_file", "wait", "json_", "command"))
+if TYPE_CHECKING:
+    from heaptui.runtime.taskfile import Described
+
+_OF_THE_COMMAND = frozenset(("file", "wait", "json_", "command"))
 """Options of `run` that say nothing about a task."""
 
 
@@ -60,12 +64,24 @@ _OF_THE_COMMAND = frozenset(("task_file", "wait", "json_", "command"))
 )
 @click.option("--env", "variables", multiple=True, metavar="K=V", help="A variable; repeatable.")
 @click.option("--clean-env", is_flag=True, help="Start from PATH, HOME, LANG and the like alone.")
+@click.option(
+    "--inputs",
+    multiple=True,
+    metavar="GLOB",
+    help="What it works through: a path, or a pattern in quotes; repeatable.",
+)
+@click.option("--inputs-from", metavar="FILE", help="The same from a list, an item a line; - too.")
+@click.option(
+    "--task-file",
+    metavar="FILE.md",
+    help="The same from a markdown file: its unchecked boxes, else its headings.",
+)
 @click.option("--count", type=click.IntRange(1, 10_000), default=1, help="That many of them.")
 @click.option("--wait", is_flag=True, help="Follow the output; exit with the task's exit code.")
 @click.option(
     "-f",
     "--file",
-    "task_file",
+    "file",
     type=click.Path(path_type=Path, dir_okay=False),
     help="A TOML file of tasks.",
 )
@@ -97,9 +113,12 @@ def run(
     cwd: Path | None,
     variables: tuple[str, ...],
     clean_env: bool,
+    inputs: tuple[str, ...],
+    inputs_from: str | None,
+    task_file: str | None,
     count: int,
     wait: bool,
-    task_file: Path | None,
+    file: Path | None,
     json_: bool,
     command: tuple[str, ...],
 ) -> int:
@@ -107,29 +126,33 @@ def run(
 
     Prints the task's id. Where no supervisor serves, one is started in the background; it ends
     when nothing is left to watch.
+
+    A task that says what it works through can be split, and goes on where it was when it is tried
+    again. In its command {items} becomes one argument for each item that is left, {slice} the path
+    of a file that lists them, {task_file} that of the markdown file, {handover} that of a file that
+    says all this as JSON. Paths and patterns of --inputs start from --cwd.
     """
+    from heaptui.runtime import naming_inputs
     from heaptui.runtime.names import clean_name, infer_kind
-    from heaptui.runtime.taskfile import fallback_of, repeated, tasks_from_toml
+    from heaptui.runtime.taskfile import Described, fallback_of, repeated, tasks_from_toml
 
     config = context.config()
-    if (task_file is None) == (not command):
+    if (file is None) == (not command):
         raise UsageError(
             "Give a command or a file of tasks.",
             "heaptui run -- node agent.js   or   heaptui run -f tasks.toml",
         )
-    if task_file is not None:
+    if file is not None:
         _refuse_beside_file(click.get_current_context())
         try:
-            text = task_file.read_text()
+            text = file.read_text()
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise UsageError(
-                f"The task file {task_file} cannot be read: {why}.",
+                f"The task file {file} cannot be read: {why}.",
                 "Name a TOML file with one [[task]] table for each task.",
             ) from error
-        specs = tasks_from_toml(
-            text, task_file.resolve().parent, str(task_file), fallback_of(config)
-        )
+        tasks = tasks_from_toml(text, file.resolve().parent, str(file), fallback_of(config))
     else:
         spec = TaskSpec(
             argv=command,
@@ -160,8 +183,10 @@ def run(
             retry_lost=retry_lost,
             gc=gc_rule,
         )
-        specs = repeated(spec, count)
-    return _submit(context, specs, wait=wait, json_=json_)
+        named = naming_inputs.Named(inputs=inputs, inputs_from=inputs_from, task_file=task_file)
+        works = naming_inputs.read(named, cwd=Path(spec.cwd), base=Path(), count=count)
+        tasks = Described(repeated(spec, count), [works] * count)
+    return _submit(context, tasks, wait=wait, json_=json_)
 
 
 def _refuse_beside_file(given: click.Context) -> None:
@@ -196,10 +221,11 @@ def _variable(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _submit(context: Context, specs: list[TaskSpec], *, wait: bool, json_: bool) -> int:
+def _submit(context: Context, tasks: Described, *, wait: bool, json_: bool) -> int:
     async def queued(client: Client) -> list[str]:
-        return await client.submit(specs, kept)
+        return await client.submit(tasks.specs, kept, tasks.inputs if any(tasks.inputs) else ())
 
+    specs = tasks.specs
     kept, left_out = sendable(os.environ)
     if left_out and not all(spec.clean_env for spec in specs):
         print(

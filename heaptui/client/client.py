@@ -16,6 +16,7 @@ from heaptui.client.connection import Connection
 from heaptui.client.environment import sendable
 from heaptui.client.operator import Down, Update
 from heaptui.errors import HeaptuiError, Refused, Unreachable
+from heaptui.inputs import Inputs, Share, SplitPlan, SplitReport
 from heaptui.model import (
     AttemptRecord,
     Collection,
@@ -162,10 +163,15 @@ class Client:
                 if isinstance(request, protocol.Submit):
                     request = msgspec.structs.replace(request, again=True)
 
-    async def submit(self, specs: list[TaskSpec], environment: dict[str, str]) -> list[str]:
+    async def submit(
+        self,
+        specs: list[TaskSpec],
+        environment: dict[str, str],
+        inputs: Sequence[Inputs | None] = (),
+    ) -> list[str]:
         ids = protocol.new_ids(len(specs))
         kept, _ = sendable(environment)
-        request = protocol.Submit(ids=ids, specs=specs, environment=kept)
+        request = protocol.Submit(ids=ids, specs=specs, environment=kept, inputs=list(inputs))
         answer: list[str] = await self._call(request)
         return answer
 
@@ -330,6 +336,50 @@ class Client:
         meant = None if attempts is None else list(attempts)
         request = protocol.Recycle(tasks=list(tasks), attempts=meant, insist=insist)
         answer: list[Row] = await self._call(request)
+        return answer
+
+    async def plan_split(
+        self,
+        task: str,
+        *,
+        strategy: str = "",
+        into: int | None = None,
+        budget_tokens: int | None = None,
+        planner: Sequence[str] = (),
+    ) -> SplitPlan:
+        request = protocol.PlanSplit(
+            task=task,
+            strategy=strategy,
+            into=into,
+            budget_tokens=budget_tokens,
+            planner=tuple(planner),
+        )
+        answer: SplitPlan = await self._call(request)
+        return answer
+
+    async def split(
+        self,
+        task: str,
+        shares: Sequence[Share],
+        *,
+        attempt: int | None = None,
+        strategy: str = "",
+        timeout_s: float | None = None,
+        left_out: Sequence[str] = (),
+        reduce: Sequence[str] = (),
+        insist: bool = False,
+    ) -> SplitReport:
+        request = protocol.Split(
+            task=task,
+            shares=list(shares),
+            attempt=attempt,
+            strategy=strategy,
+            timeout_s=timeout_s,
+            left_out=list(left_out),
+            reduce=tuple(reduce),
+            insist=insist,
+        )
+        answer: SplitReport = await self._call(request)
         return answer
 
     async def result(self, task: str) -> ResultFile:

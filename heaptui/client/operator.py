@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from heaptui.inputs import Inputs, Share, SplitPlan, SplitReport
 from heaptui.model import (
     AttemptRecord,
     Collection,
@@ -38,7 +39,12 @@ Update = Picture | Change | Down
 class Operator(Protocol):
     """What the app and the commands may ask of a supervisor, wherever it lives."""
 
-    async def submit(self, specs: list[TaskSpec], environment: dict[str, str]) -> list[str]: ...
+    async def submit(
+        self,
+        specs: list[TaskSpec],
+        environment: dict[str, str],
+        inputs: Sequence[Inputs | None] = (),
+    ) -> list[str]: ...
     async def tasks(self, *, all: bool = False, ids: Sequence[str] = ()) -> list[Row]: ...
     async def show(self, task: str, events: int = 200) -> Detail: ...
     async def history(self, limit: int = 100, match: str = "") -> list[AttemptRecord]: ...
@@ -112,6 +118,27 @@ class Operator(Protocol):
         attempts: Sequence[int] | None = None,
         insist: bool = False,
     ) -> list[Row]: ...
+    async def plan_split(
+        self,
+        task: str,
+        *,
+        strategy: str = "",
+        into: int | None = None,
+        budget_tokens: int | None = None,
+        planner: Sequence[str] = (),
+    ) -> SplitPlan: ...
+    async def split(
+        self,
+        task: str,
+        shares: Sequence[Share],
+        *,
+        attempt: int | None = None,
+        strategy: str = "",
+        timeout_s: float | None = None,
+        left_out: Sequence[str] = (),
+        reduce: Sequence[str] = (),
+        insist: bool = False,
+    ) -> SplitReport: ...
     async def result(self, task: str) -> ResultFile: ...
     async def measures(self, records: int = 200) -> Measures: ...
     async def metrics(self) -> str: ...

@@ -65,14 +65,17 @@ EXAMPLE = """\
 # oom_retries = 1
 # oom_factor = 1.5
 # oom_ceiling = "12G"
+# What is done with a task that says what it works through, when that did not help: propose to split
+# it, auto: split it at once, or off.
+# split = "propose"
 # More bad ends than this within the period, and the task is quarantined.
 # restarts = 5
 # restart_period = "10m"
 # After an attempt that ran this long the waits between attempts begin small again.
 # stable = "10m"
 
-# Any of soft, ahead, steps, gc, drain, recycle_anew, retry_lost, oom_retries, oom_factor and
-# oom_ceiling, for the tasks of one kind (command, node, python) alone:
+# Any of soft, ahead, steps, gc, drain, recycle_anew, retry_lost, oom_retries, oom_factor,
+# oom_ceiling and split, for the tasks of one kind (command, node, python) alone:
 # [policy.kinds.node]
 # gc = "at 70%"
 
@@ -103,6 +106,15 @@ EXAMPLE = """\
 # Run for each alert that begins and ends, with its JSON on standard input, in the environment that
 # the supervisor was started in.
 # hook = ["/usr/local/bin/page-me"]
+
+[split]
+# Tokens that one child's context may take; what its agent's own prompt takes is less for its slice.
+# budget = 30000
+# A child is asked for a checkpoint and ended after this.
+# timeout = "20m"
+# A program that proposes the children: it reads the task as JSON on standard input.
+# planner = ["/usr/local/bin/plan-split"]
+# planner_timeout = "60s"
 
 [metrics]
 # OpenMetrics on 127.0.0.1 too: any user of this machine can read it there (names of tasks and

@@ -74,6 +74,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     oom_retries: int
     oom_factor: float
     oom_ceiling_bytes: int
+    split: str
 
 
 class KindPolicy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +90,7 @@ class KindPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     oom_retries: Annotated[int, Meta(ge=0, le=10)] | None = None
     oom_factor: Annotated[float, Meta(gt=1, le=10)] | None = None
     oom_ceiling: str | None = None
+    split: Literal["propose", "auto", "off"] | None = None
 
 
 class PolicyConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,6 +107,7 @@ class PolicyConfig(Struct, frozen=True, forbid_unknown_fields=True):
     oom_retries: Annotated[int, Meta(ge=0, le=10)] = 1
     oom_factor: Annotated[float, Meta(gt=1, le=10)] = 1.5
     oom_ceiling: str = "12G"
+    split: Literal["propose", "auto", "off"] = "propose"
     restarts: Annotated[int, Meta(ge=1, le=100_000)] = 5
     restart_period: str = "10m"
     stable: str = "10m"
@@ -148,6 +151,7 @@ class PolicyConfig(Struct, frozen=True, forbid_unknown_fields=True):
             oom_ceiling_bytes=parse_size(
                 _own(own.oom_ceiling, self.oom_ceiling), f"{where}.oom_ceiling"
             ),
+            split=_own(own.split, self.split),
         )
 
 

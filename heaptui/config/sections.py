@@ -92,6 +92,25 @@ class HeapConfig(Struct, frozen=True, forbid_unknown_fields=True):
         return parse_size(self.keep, "heap.keep")
 
 
+class SplitConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a task is divided among children. `budget` tokens of a child's context, its agent's own
+    prompt included; `timeout` of a child. `planner`: a command that is asked for the shares, `[]`:
+    none, and `planner_timeout` how long it may take."""
+
+    budget: Annotated[int, Meta(ge=1000, le=10_000_000)] = 30_000
+    timeout: str = "20m"
+    planner: list[str] = []
+    planner_timeout: str = "60s"
+
+    @property
+    def timeout_s(self) -> float:
+        return parse_duration(self.timeout, "split.timeout")
+
+    @property
+    def planner_timeout_s(self) -> float:
+        return parse_duration(self.planner_timeout, "split.planner_timeout")
+
+
 class MetricsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """`port`: OpenMetrics on 127.0.0.1 too, beside the supervisor's own socket; None: not."""
 
@@ -119,5 +138,6 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     policy: PolicyConfig = PolicyConfig()
     admission: AdmissionConfig = AdmissionConfig()
     alerts: AlertsConfig = AlertsConfig()
+    split: SplitConfig = SplitConfig()
     metrics: MetricsConfig = MetricsConfig()
     app: AppConfig = AppConfig()

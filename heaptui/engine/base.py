@@ -38,7 +38,8 @@ class LaunchSpec(Struct, frozen=True, kw_only=True):
     stderr, in a directory that is there. `data_floor_bytes` is the least RLIMIT_DATA with which
     this runtime starts (0: no floor; None: this runtime must not be given one). `checkpoint` and
     `result` are the files that $HEAPTUI_CHECKPOINT and $HEAPTUI_RESULT name, `reports` the
-    directory of this attempt for what its runtimes write about their own death.
+    directory of this attempt for what its runtimes write about their own death. `done` is the file
+    that $HEAPTUI_DONE names, empty for a task that names nothing that it works through.
     """
 
     task_id: str
@@ -53,6 +54,7 @@ class LaunchSpec(Struct, frozen=True, kw_only=True):
     checkpoint: str = ""
     result: str = ""
     reports: str = ""
+    done: str = ""
 
 
 class Queued(Struct, tag="queued", frozen=True, kw_only=True):

@@ -9,10 +9,11 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
+from heaptui.engine import done_file, reports
 from heaptui.engine import plan as plans
-from heaptui.engine import reports
 from heaptui.engine.base import EngineEvent, Known, LaunchSpec, Node, NodeUp, Sampled, Started
 from heaptui.engine.capping import put_back
 from heaptui.engine.commands import Surroundings, obey
@@ -31,7 +32,7 @@ from heaptui.engine.warden_link import (
     spawn_order,
 )
 from heaptui.engine.workers import Workers
-from heaptui.errors import HeaptuiError, NoSuchTask
+from heaptui.errors import HeaptuiError, NoSuchTask, Refused
 from heaptui.memory.cgroups import Group, Groups, delegated_scope_argv, probe
 from heaptui.memory.descriptors import raise_fd_limit
 from heaptui.memory.host import HostMeter
@@ -148,10 +149,12 @@ class LocalEngine:
         group: Group | None = None
         try:
             group = self._groups.create(spec.task_id, attempt, spec.cap_bytes)
+            if spec.done:
+                done_file.prepare(Path(spec.done))
             plan = plans.plan_of(spec, attempt, group)
             order = spawn_order(spec, plan, group.join if group is not None else (), OOM_SCORE_ADJ)
             plans.keep(plan)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, Refused) as error:
             if group is not None:
                 group.remove()
                 group.close()
@@ -354,6 +357,7 @@ class LocalEngine:
         still of its second. One that is later than that is left out, never caught up with."""
         while True:
             await self._sampler.read_ahead()
+            await self._workers.work.items.count()
             now = self._clock()
             tasks = self._sampler.sample(now)
             host = self._meter.sample(now)

@@ -38,7 +38,9 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     have not ended: until then nothing may be put back. `data_floor_bytes` as in LaunchSpec.
 
     `checkpoint` and `result` as in LaunchSpec; `…_before` is what stood there when the attempt was
-    launched. `leader_asked`: a drain has asked the leader to end.
+    launched. `done` as in LaunchSpec. `leader_asked`: a drain has asked the leader to end.
+    `listeners` are the processes that said that they hear of drains by themselves, None: nobody
+    can say.
     """
 
     task_id: str
@@ -55,7 +57,9 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     result: str = ""
     checkpoint_before: Mark | None = None
     result_before: Mark | None = None
+    done: str = ""
     leader_asked: bool = False
+    listeners: tuple[Identity, ...] | None = None
 
 
 def plan_file(output: Path) -> Path:
@@ -101,6 +105,8 @@ def plan_of(spec: LaunchSpec, attempt: int, group: Group | None) -> RunPlan:
         result=spec.result,
         checkpoint_before=keeping.mark(spec.checkpoint) if spec.checkpoint else None,
         result_before=keeping.mark(spec.result) if spec.result else None,
+        done=spec.done,
+        listeners=(),
     )
 
 
@@ -113,12 +119,14 @@ def data_limit(plan: RunPlan, cap_bytes: int | None) -> int | None:
 
 def guessed(task_id: str, attempt: int, state: StateDir, group: Group | None) -> RunPlan:
     """For an attempt whose plan cannot be read: what its group still holds, and the usual."""
+    done = state.done(task_id)
     return RunPlan(
         task_id=task_id,
         attempt=attempt,
         output=str(state.output(task_id, attempt)),
         checkpoint=str(state.checkpoint(task_id)),
         result=str(state.result(task_id)),
+        done=str(done) if done.exists() else "",
         output_bytes=DEFAULT_OUTPUT_BYTES,
         cap_bytes=None,
         means=group.means if group is not None else None,

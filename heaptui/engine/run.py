@@ -15,12 +15,13 @@ from typing import Any
 import msgspec
 
 from heaptui.engine import plan as plans
+from heaptui.engine.done_file import DoneFile
 from heaptui.engine.ending import ask, gone, kill
 from heaptui.engine.holding import by_kernel, hold_cap
 from heaptui.engine.plan import RunPlan, Writing
 from heaptui.engine.warden_link import RunEnded
 from heaptui.memory.cgroups import Group
-from heaptui.memory.identity import identify
+from heaptui.memory.identity import alive, identify
 from heaptui.memory.sampler import Sampler
 from heaptui.model import Identity, Work
 
@@ -49,7 +50,7 @@ class Run:
     `keeping` is held by whoever puts a checkpoint or a result of it in its place. `listening` are
     the processes that hear of a drain by themselves, `came` is set when one of them has come;
     `adopted_at`: an engine before this one started it, and this one took it over at that loop's
-    time.
+    time. `done` are the items that are finished, None where it works through none that it names.
     """
 
     plan: RunPlan
@@ -75,8 +76,12 @@ class Run:
     listening: set[Identity] = field(default_factory=set)
     came: asyncio.Event = field(default_factory=asyncio.Event)
     adopted_at: float | None = None
+    done: DoneFile | None = field(init=False)
     _timer: asyncio.TimerHandle | None = None
     _drain_timer: asyncio.TimerHandle | None = None
+
+    def __post_init__(self) -> None:
+        self.done = DoneFile(self.plan.done) if self.plan.done else None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -127,6 +132,17 @@ class Run:
         elif self._timer is None or at < self._timer.when():
             self._disarm()
             self._timer = loop.call_at(at, self.overdue.set)
+
+    def listens(self, identity: Identity) -> None:
+        """This process hears of drains by itself."""
+        self.listening.add(identity)
+        self.came.set()
+        known = self.plan.listeners or ()
+        if identity not in known:
+            listeners = (*filter(alive, known), identity)
+            self.plan = msgspec.structs.replace(self.plan, listeners=listeners)
+            if self.ended is None:
+                self.note_plan()
 
     def ask(self) -> None:
         """TERM to the tree, once: a second one makes many programs drop what they have in hand."""
@@ -220,11 +236,19 @@ async def _drain(run: Run) -> None:
     if run.adopted_at is not None:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(run.adopted_at + RETURNS_WITHIN_S):
-                while run.identity not in run.listening:
+                while not _returned(run):
                     run.came.clear()
                     await run.came.wait()
     if run.identity not in run.listening:
         run.ask_leader()
+
+
+def _returned(run: Run) -> bool:
+    """Whether everybody is back who heard of drains before this engine took it over."""
+    expected = run.plan.listeners
+    if expected is None:
+        return run.identity in run.listening
+    return all(one in run.listening or not alive(one) for one in expected)
 
 
 async def _finished(run: Run) -> None:

@@ -24,11 +24,13 @@ from heaptui.engine.work import (
     Standing,
     begun,
     checkpointed,
+    filled,
     looked_up,
     progressed,
     resulted,
     standing,
 )
+from heaptui.engine.work_items import Items
 from heaptui.engine.work_link import Answer, HandedIn, Link, Sayings
 from heaptui.engine.worker_connection import WorkerConnection
 from heaptui.engine.worker_figures import clean
@@ -40,6 +42,7 @@ from heaptui.units import size
 from heaptui.wire import (
     DATA_MAX,
     Checkpoint,
+    Context,
     Drained,
     Failed,
     FromWorker,
@@ -74,6 +77,7 @@ class WorkHalf:
         self._sayings: dict[Run, Sayings] = {}
         self._touched: set[Run] = set()
         self._ids = itertools.count(1)
+        self.items = Items(runs, clock, self._note)
         self._room = LongLines()
         self._writing = asyncio.Semaphore(_AT_ONCE)
         self._keepers: dict[asyncio.Task[None], Run] = {}
@@ -117,6 +121,8 @@ class WorkHalf:
         if self._runs.get(run.plan.task_id) is run:
             found = await asyncio.to_thread(_tidied, run)
             run.work = looked_up(run.work, found, self._clock())
+            self.items.changed(run)
+        self.items.forget(run)
         for link in self.of(run):
             link.connection.let_go()
             self.leave(link.connection)
@@ -178,8 +184,7 @@ class WorkHalf:
         self._of.setdefault(run, {})[peer.identity.pid] = self._links[connection] = link
         connection.takes_long_lines(self._room)
         if "drain" in can:
-            run.listening.add(peer.identity)
-            run.came.set()
+            run.listens(peer.identity)
         self._note(run, self._can(run))
         if run.draining.is_set():
             link.drain()
@@ -190,6 +195,12 @@ class WorkHalf:
         match message:
             case Progress():
                 self._note(run, progressed(run.work, message, self._clock()))
+                if message.hand is not None:
+                    self.items.hold(run, link.pid, message.hand)
+                if message.items:
+                    self._take(link, message)
+            case Context():
+                self._note(run, filled(run.work, message, self._clock()))
             case Checkpoint() | Result() | Drained():
                 self._take(link, message)
             case Log(text=text):
@@ -269,6 +280,9 @@ class WorkHalf:
 
     async def _keep_one(self, link: Link, message: HandedIn) -> None:
         run = link.run
+        if isinstance(message, Progress):
+            await self._finished(link, message.items)
+            return
         if isinstance(message, Drained):
             now = self._clock()
             self._note(run, replace(begun(run.work, now), at=now, drained=True))
@@ -282,6 +296,8 @@ class WorkHalf:
             words = error.what if isinstance(error, Refused) else error.strerror or str(error)
             self._not_kept(link, message, what, clean(words))
             return
+        # only now: what is finished with it is done when it stands
+        await self._finished(link, message.items)
         link.connection.send(Kept(what, bytes=stood.bytes))
         if isinstance(message, Result):
             self._note(run, resulted(run.work, stood, self._clock()))
@@ -291,6 +307,11 @@ class WorkHalf:
         if note := clean(message.note):
             self._say(run).log(f"checkpoint of {size(stood.bytes)}: {note}")
         link.answer(message.id, work)
+
+    async def _finished(self, link: Link, items: tuple[str, ...]) -> None:
+        trouble = await self.items.finished(link.run, items, self._writing)
+        if trouble:
+            self._say(link.run).trouble(link, trouble, "items")
 
     def _not_kept(self, link: Link, message: Checkpoint | Result, what: str, why: str) -> None:
         link.connection.send(Kept(what, error=why))
@@ -333,6 +354,8 @@ def _put(message: Checkpoint | Result, target: str) -> Stood:
 
 def _tidied(run: Run) -> Standing:
     """What stands when nobody writes any more."""
+    if run.done is not None:
+        run.done.look()
     for target in (run.plan.checkpoint, run.plan.result):
         if target:
             keeping.tidy(Path(target))

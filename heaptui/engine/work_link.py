@@ -11,14 +11,14 @@ from heaptui.engine.run import Run
 from heaptui.engine.worker_connection import WorkerConnection
 from heaptui.engine.worker_peer import Peer
 from heaptui.model import Work
-from heaptui.wire import AskCheckpoint, Checkpoint, Drain, Drained, Result
+from heaptui.wire import AskCheckpoint, Checkpoint, Drain, Drained, Progress, Result
 
 ASKED_AT_ONCE = 16
 LOGS_PER_S, LOGS_AT_ONCE = 1.0, 30.0
 """Lines of an attempt's history that its workers may write; for more there is its output."""
 TROUBLES_PER_S, TROUBLES_AT_ONCE = 0.1, 5.0
 
-HandedIn = Checkpoint | Result | Drained
+HandedIn = Progress | Checkpoint | Result | Drained
 Answer = Work | str
 """What stands, or why nothing does."""
 
@@ -89,6 +89,6 @@ class Sayings:
         more = f" ({left_out} before it left out)" if left_out else ""
         self.run.say(self.run, "log", text + more)
 
-    def trouble(self, link: Link, text: str) -> None:
+    def trouble(self, link: Link, text: str, kind: str = "checkpoint") -> None:
         if self._troubles.take():
-            self.run.say(self.run, "checkpoint", f"process {link.pid}: {text}")
+            self.run.say(self.run, kind, f"process {link.pid}: {text}")

@@ -36,13 +36,15 @@ def task_environment(
     socket: str = "",
     checkpoint: str = "",
     result: str = "",
+    works: Mapping[str, str] = {},
     preload: bool = True,
 ) -> dict[str, str]:
     """The submitter's environment (with `clean_env` only what KEPT_WHEN_CLEAN names), the task's
     own variables over it, and the marks. Marks of a task that the submitter ran in are left out.
 
     `socket`, `checkpoint` and `result` are the paths that a worker is told (wire.py), empty: it is
-    told none. `preload`: whether heaptui puts something into the task's processes.
+    told none; `works` are the variables that say what it works through, by their names. `preload`:
+    whether heaptui puts something into the task's processes.
 
     Raises:
         UsageError: a variable that no program can be given.
@@ -61,6 +63,7 @@ def task_environment(
     }
     places = {SOCKET_VARIABLE: socket, CHECKPOINT_VARIABLE: checkpoint, RESULT_VARIABLE: result}
     env |= {key: path for key, path in places.items() if path}
+    env |= works
     if not preload:
         env[PRELOAD] = "off"
     for key, value in env.items():

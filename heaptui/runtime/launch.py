@@ -9,6 +9,7 @@ RLIMIT_AS is never set: V8 reserves address space by the terabyte.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,6 +78,7 @@ async def prepare(
     checkpoint: str = "",
     result: str = "",
     reports: str = "",
+    works: Mapping[str, str] = {},
     own_presets: Path | None = None,
 ) -> Launch:
     """Resolves `spec` into what is executed.
@@ -85,7 +87,8 @@ async def prepare(
     file where answers about runtimes are kept; `rlimited` says that an RLIMIT_DATA will be set.
     `preload` is what looks into heaps from inside (None: nothing does) and speaks at `socket`, as
     a worker may (wire.py), which is told the files `checkpoint` and `result` too; `reports` the
-    directory where Node puts reports on its own death (empty: it makes none);
+    directory where Node puts reports on its own death (empty: it makes none); `works` the variables
+    that say what it works through;
     `own_presets` the directory of the operator's own presets (None: beside the configuration).
 
     Raises:
@@ -110,6 +113,7 @@ async def prepare(
         socket=socket,
         checkpoint=checkpoint,
         result=result,
+        works=works,
         preload=preload is not None and spec.preload,
     )
     preset = presets.find(spec.preset, own_presets) if spec.preset else None

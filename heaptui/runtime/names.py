@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from heaptui.model import Kind
 from heaptui.output import printable
+from heaptui.runtime.placeholders import uses
 
 NAME_MAX = 80
 
@@ -60,6 +61,7 @@ def _told_by(argv: Sequence[str]) -> list[str]:
         return []
     program = PurePath(argv[0]).name
     interpreter = is_node(argv[0]) or is_python(argv[0])
-    if interpreter and len(argv) > 1 and not argv[1].startswith("-"):
+    fixed = len(argv) > 1 and not argv[1].startswith("-") and not uses(argv[:2])
+    if interpreter and fixed:
         return [PurePath(argv[1]).name, program]
     return [program]

@@ -9,11 +9,15 @@
     timeout = "20m"
     cwd = "work"            # relative to this file
     env = { MODEL = "small" }
-    count = 3               # summarise-1, summarise-2, summarise-3
+    count = 3               # summarise/1, summarise/2, summarise/3
+
+    [[task]]
+    command = ["python", "review.py", "{items}"]
+    inputs = ["src/**/*.py"]    # from the task's cwd on; or inputs-from, or task-file
 
 Keys: name, kind, command, cap, soft, heap, preset, timeout, grace, output, retries, retry-lost, gc,
-priority, cwd, env, clean-env, preload, tracemalloc, count. Nothing is ignored: each error names
-the task and the key.
+priority, cwd, env, clean-env, preload, tracemalloc, count, inputs, inputs-from, task-file. Nothing
+is ignored: each error names the task and the key.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -29,13 +33,16 @@ from msgspec import Struct
 from heaptui.config import Config, parse_toml, unknown_key
 from heaptui.config.policy import parse_gc
 from heaptui.errors import UsageError
+from heaptui.inputs import Inputs
 from heaptui.model import Kind, Limits, TaskSpec
+from heaptui.runtime import naming_inputs
 from heaptui.runtime.launch import TRACEMALLOC_MAX
 from heaptui.runtime.names import clean_name, infer_kind
 from heaptui.units import parse_duration, parse_size
 
 COUNT_MAX = 10_000
-_ONLY_OF_A_TASK = frozenset(("name", "command"))
+_NAMING = ("inputs", "inputs-from", "task-file")
+_ONLY_OF_A_TASK = frozenset(("name", "command", *_NAMING))
 
 
 class Fallback(Struct, frozen=True):
@@ -48,6 +55,13 @@ class Fallback(Struct, frozen=True):
 NOTHING_SAID = Fallback()
 
 
+class Described(NamedTuple):
+    """Tasks, and beside each what it works through."""
+
+    specs: list[TaskSpec]
+    inputs: list[Inputs | None]
+
+
 def fallback_of(config: Config) -> Fallback:
     """What the operator's configuration says for every task."""
     limits = Limits(grace_s=config.limits.grace_s, output_bytes=config.limits.output_bytes)
@@ -56,9 +70,9 @@ def fallback_of(config: Config) -> Fallback:
 
 def tasks_from_toml(
     text: str, base: Path, source: str = "the task file", fallback: Fallback = NOTHING_SAID
-) -> list[TaskSpec]:
+) -> Described:
     """The tasks that `text` describes, in its order, each as often as its count says. `base` is
-    the directory that relative ones start from.
+    the directory that relative ones start from. What they work through is looked up now.
 
     Raises:
         UsageError: not TOML, no task, an unknown key, or a value that cannot be understood.
@@ -78,11 +92,13 @@ def tasks_from_toml(
         )
     if not tables:
         raise UsageError(f"{source} holds no task.", "Write [[task]], and below it command = ….")
-    return [
-        spec
-        for number, one in enumerate(tables, 1)
-        for spec in _tasks(one, common, base, f"{source}, {_title(one, number)}", fallback)
-    ]
+    described = Described([], [])
+    for number, one in enumerate(tables, 1):
+        where = f"{source}, {_title(one, number)}"
+        specs, inputs = _tasks(one, common, base, where, fallback)
+        described.specs.extend(specs)
+        described.inputs.extend(inputs)
+    return described
 
 
 def repeated(spec: TaskSpec, count: int) -> list[TaskSpec]:
@@ -102,7 +118,7 @@ def _numbered(name: str, number: int) -> str:
 
 def _tasks(
     table: dict[str, Any], common: dict[str, Any], base: Path, where: str, fallback: Fallback
-) -> list[TaskSpec]:
+) -> Described:
     own = _read(table, where, set(_READERS))
     values = {**common, **own, "env": {**common.get("env", {}), **own.get("env", {})}}
     if "command" not in values:
@@ -136,7 +152,13 @@ def _tasks(
         retry_lost=values.get("retry-lost", False),
         gc=values.get("gc"),
     )
-    return repeated(spec, values.get("count", 1))
+    count = values.get("count", 1)
+    named = naming_inputs.Named(
+        **{key.replace("-", "_"): values[key] for key in _NAMING if key in values}
+    )
+    cwd = Path(spec.cwd)
+    inputs = naming_inputs.read(named, cwd=cwd, base=base, count=count, where=f"{where}: ")
+    return Described(repeated(spec, count), [inputs] * count)
 
 
 def _title(table: dict[str, Any], number: int) -> str:
@@ -219,6 +241,21 @@ def _argv(value: object, where: str) -> tuple[str, ...]:
     return tuple(words)
 
 
+def _patterns(value: object, where: str) -> tuple[str, ...]:
+    words = [value] if isinstance(value, str) else value
+    if not isinstance(words, list) or not words or not all(isinstance(one, str) for one in words):
+        raise _wrong(where, value, 'a list of paths and patterns: ["src/**/*.py"]')
+    return tuple(words)
+
+
+def _path(value: object, where: str) -> str:
+    if not _text(value, where):
+        raise _wrong(where, value, "the path of a file in quotes")
+    if value == naming_inputs.STANDARD_INPUT:
+        raise _wrong(where, value, "the path of a file: only a command line has a standard input")
+    return str(value)
+
+
 def _env(value: object, where: str) -> dict[str, str]:
     if not isinstance(value, dict):
         raise _wrong(where, value, 'a table: { NAME = "value" }')
@@ -249,4 +286,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "preload": _flag,
     "tracemalloc": _integer(0, TRACEMALLOC_MAX),
     "count": _integer(1, COUNT_MAX),
+    "inputs": _patterns,
+    "inputs-from": _path,
+    "task-file": _path,
 }

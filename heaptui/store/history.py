@@ -14,6 +14,7 @@ import aiosqlite
 import msgspec
 
 from heaptui.errors import StorageTrouble
+from heaptui.inputs import Division, Inputs
 from heaptui.model import AttemptRecord, Event, Finding, Kind, Snapshot, VerdictKind
 from heaptui.store import rows
 from heaptui.store.records import Rollup, StoredTask
@@ -72,6 +73,13 @@ class History:
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
             raise damaged(self._path, f"a row does not read: {error}") from error
 
+    async def _one(self, sql: str, task_id: str, kind: type[_T]) -> _T | None:
+        """The JSON of the one row that is this task's."""
+        found = await self._records(
+            lambda row: msgspec.json.decode(row[0], type=kind), sql, (task_id,)
+        )
+        return found[0] if found else None
+
     async def unended(self) -> list[StoredTask]:
         """In the order in which they came."""
         return await self._records(
@@ -95,6 +103,21 @@ class History:
     async def task(self, task_id: str) -> StoredTask | None:
         found = await self._records(rows.task_of, f"{_TASKS} WHERE id = ?", (task_id,))
         return found[0] if found else None
+
+    async def children(self, task_id: str) -> list[StoredTask]:
+        """Those that the task was split into, in their order; ended ones too."""
+        sql = f"{_TASKS} WHERE parent = ? AND parent <> ''"
+        found = await self._records(rows.task_of, sql, (task_id,))
+        return sorted(found, key=lambda task: task.kin.part)
+
+    async def inputs(self, task_id: str) -> Inputs | None:
+        """What the task works through."""
+        return await self._one("SELECT inputs FROM inputs WHERE task_id = ?", task_id, Inputs)
+
+    async def division(self, task_id: str) -> Division | None:
+        """How the task was split, or is being split."""
+        sql = "SELECT division FROM divisions WHERE task_id = ?"
+        return await self._one(sql, task_id, Division)
 
     async def find(self, text: str) -> list[StoredTask]:
         """The task of that id, else those whose id begins so, else those of exactly that name;

@@ -18,14 +18,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from heaptui.errors import Refused, StorageTrouble
+from heaptui.inputs import Division, Inputs
 from heaptui.store import rows
 from heaptui.store.opening import OPENED_IN, close_database, make_private, open_database, uri
-from heaptui.store.schema import APPLICATION_ID, STEPS, VERSION, WIDER_TASKS
+from heaptui.store.schema import APPLICATION_ID, DIVIDED_TASKS, STEPS, VERSION, WIDER_TASKS
 from heaptui.store.trouble import BUSY_S, is_damage, storage_trouble
 
 PAGE: Final = 4096
@@ -53,6 +54,8 @@ class Mended(msgspec.Struct, frozen=True, kw_only=True):
     rollups: int = 0
     snapshots: int = 0
     findings: int = 0
+    inputs: int = 0
+    divisions: int = 0
     unreadable: int = 0
 
 
@@ -110,10 +113,12 @@ def _is_whole(copy: Path, path: Path) -> bool:
                 return False
             if not ours:
                 raise _not_ours(path, f"its application id is {application:#x}")
-            for table, columns, of in _RECORDS if version > 1 else _OF_VERSION_1:
-                names = _selected(connection, table, columns)
-                for row in connection.execute(f"SELECT {names} FROM {table}"):
-                    of(row)
+            for table in _TABLES:
+                if table.since > version:
+                    continue
+                names = _selected(connection, table)
+                for row in connection.execute(f"SELECT {names} FROM {table.name}"):
+                    table.of(row)
             return True
     except sqlite3.Error as error:
         # the plain code: a table or a column that should be there is not
@@ -154,15 +159,13 @@ def _salvage(copy: Path, fresh: Path) -> Mended:
             damaged.write(first)
     with closing(_connect(copy)) as old, closing(_connect(fresh)) as new_database:
         new_database.execute("BEGIN IMMEDIATE")
-        counts, lost, held = [], 0, _tables(old)
-        for record in _RECORDS:
-            table, columns, of = record
-            if table not in held and record not in _OF_VERSION_1:
+        counts: dict[str, int] = {}
+        lost, held = 0, _listed(old)
+        for table in _TABLES:
+            if table.name not in held and table.since > 1:
                 # of a version that had none
-                counts.append(0)
                 continue
-            found, missing = _copy(old, new_database, table, columns, of)
-            counts.append(found)
+            counts[table.counted], missing = _copy(old, new_database, table)
             lost += missing
         with suppress(sqlite3.DatabaseError):
             new_database.executemany(
@@ -170,16 +173,7 @@ def _salvage(copy: Path, fresh: Path) -> Mended:
                 old.execute("SELECT key, value FROM meta WHERE key <> ?", (OPENED_IN,)).fetchall(),
             )
         new_database.execute("COMMIT")
-    tasks, attempts, events, rollups, snapshots, findings = counts
-    return Mended(
-        tasks=tasks,
-        attempts=attempts,
-        events=events,
-        rollups=rollups,
-        snapshots=snapshots,
-        findings=findings,
-        unreadable=lost,
-    )
+    return msgspec.convert({**counts, "unreadable": lost}, Mended)
 
 
 def _first_page(path: Path) -> bytes:
@@ -187,7 +181,7 @@ def _first_page(path: Path) -> bytes:
     fits on that page, without what explains it."""
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = WAL")
-        for statement in (*STEPS[0], *WIDER_TASKS):
+        for statement in (*STEPS[0], *WIDER_TASKS, *DIVIDED_TASKS):
             database.execute(_COMMENT.sub("", statement))
         database.commit()
     return path.read_bytes()[:PAGE]
@@ -195,35 +189,30 @@ def _first_page(path: Path) -> bytes:
 
 def _lists_tables(path: Path) -> bool:
     with closing(_connect(path)) as connection:
-        return _tables(connection).issuperset(table for table, _, _ in _OF_VERSION_1)
+        first = {table.name for table in _TABLES if table.since == 1}
+        return first <= _listed(connection)
 
 
-def _tables(connection: sqlite3.Connection) -> set[str]:
-    """Those that are listed, none where the list cannot be read."""
+def _listed(connection: sqlite3.Connection) -> set[str]:
+    """The tables, none where the list cannot be read."""
     try:
         return {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     except sqlite3.Error:
         return set()
 
 
-def _copy(
-    old: sqlite3.Connection,
-    new: sqlite3.Connection,
-    table: str,
-    columns: Sequence[str],
-    of: Callable[[Sequence[Any]], object],
-) -> tuple[int, int]:
+def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: _Table) -> tuple[int, int]:
     """Rows copied, and places where some were lost."""
-    names = _selected(old, table, columns)
+    columns, names = table.columns, _selected(old, table)
     values = ", ".join("?" * len(columns))
-    insert = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({values})"
+    insert = f"INSERT OR IGNORE INTO {table.name} ({', '.join(columns)}) VALUES ({values})"
     copied = lost = 0
-    scan = _by_row_id if table != "rollups" else _from_both_ends
-    for row in scan(old, table, names):
+    scan = _by_row_id if table.name != "rollups" else _from_both_ends
+    for row in scan(old, table.name, names):
         try:
             if row is None:
                 raise TypeError
-            of(row)
+            table.of(row)
         except (msgspec.MsgspecError, TypeError, ValueError):
             lost += 1
             continue
@@ -231,15 +220,15 @@ def _copy(
     return copied, lost
 
 
-def _selected(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> str:
-    """What is selected for these columns: a version that had not one of them meant its default."""
+def _selected(connection: sqlite3.Connection, table: _Table) -> str:
+    """What is selected for its columns: a version that had not one of them meant its default."""
     try:
-        held = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        held = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
     except sqlite3.DatabaseError:
         held = set()
     return ", ".join(
         name if name in held or not held else f"{_DEFAULTS.get(name, 'NULL')} AS {name}"
-        for name in columns
+        for name in table.columns
     )
 
 
@@ -297,25 +286,47 @@ def _from_both_ends(old: sqlite3.Connection, table: str, names: str) -> Iterator
                 yield None
 
 
-_DEFAULTS: Final = {"recovery": "'{}'"}
+_DEFAULTS: Final = {"recovery": "'{}'", "parent": "''", "kin": "'{}'"}
 
-_RECORDS: Final[tuple[tuple[str, tuple[str, ...], Callable[[Sequence[Any]], object]], ...]] = (
-    ("tasks", rows.TASK_COLUMNS, rows.task_of),
-    (
+
+def _inputs_of(row: Sequence[Any]) -> Inputs:
+    return msgspec.json.decode(row[1], type=Inputs)
+
+
+def _division_of(row: Sequence[Any]) -> Division:
+    return msgspec.json.decode(row[1], type=Division)
+
+
+class _Table(NamedTuple):
+    """What is salvaged of one, and since which version there is one. `of` refuses a row that
+    heaptui did not write; `counted` is where `Mended` tells how many there were."""
+
+    name: str
+    columns: tuple[str, ...]
+    of: Callable[[Sequence[Any]], object]
+    counted: str
+    since: int
+
+
+_TABLES: Final = (
+    _Table("tasks", rows.TASK_COLUMNS, rows.task_of, "tasks", 1),
+    _Table(
         "worker_sessions",
         _SESSION_COLUMNS,
         lambda row: rows.attempt_of(row[: len(rows.ATTEMPT_COLUMNS)]),
+        "attempts",
+        1,
     ),
-    ("events", rows.EVENT_COLUMNS, rows.event_of),
-    ("rollups", rows.ROLLUP_COLUMNS, rows.rollup_of),
-    (
+    _Table("events", rows.EVENT_COLUMNS, rows.event_of, "events", 1),
+    _Table("rollups", rows.ROLLUP_COLUMNS, rows.rollup_of, "rollups", 1),
+    _Table(
         "snapshots",
         (*rows.SNAPSHOT_COLUMNS, "base_name", "deleted"),
         lambda row: rows.snapshot_of(row[: len(rows.SNAPSHOT_COLUMNS)]),
+        "snapshots",
+        2,
     ),
-    ("findings", rows.FINDING_COLUMNS, rows.finding_of),
+    _Table("findings", rows.FINDING_COLUMNS, rows.finding_of, "findings", 2),
+    _Table("inputs", ("task_id", "inputs"), _inputs_of, "inputs", 4),
+    _Table("divisions", ("task_id", "division"), _division_of, "divisions", 4),
 )
-"""Table, columns, and what refuses a row that heaptui did not write."""
-
-_OF_VERSION_1: Final = _RECORDS[:4]
-"""The tables that every version has."""

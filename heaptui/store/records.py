@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from heaptui.inputs import Division, Inputs
 from heaptui.model import AttemptRecord, CapMeans, Event, State, TaskSpec, VerdictKind
 
 
@@ -16,7 +17,7 @@ class Recovery(Struct, frozen=True, kw_only=True):
     `idle_recycles` the latest in a row between which nothing was done (`done_at_recycle`: how much
     was, at the last one). `streak` counts bad ends in a row, each before it had run for a stable
     time; `bad_ends` are their latest instants. `outgrown_bytes` is the largest limit that an
-    attempt ran out of.
+    attempt ran out of. `split_due`: the policy splits it next.
     """
 
     ooms: int = 0
@@ -28,6 +29,23 @@ class Recovery(Struct, frozen=True, kw_only=True):
     streak: int = 0
     bad_ends: tuple[float, ...] = ()
     outgrown_bytes: int | None = None
+    split_due: bool = False
+
+
+class Kin(Struct, frozen=True, kw_only=True):
+    """A task's place among those that came of one operator's task by splitting.
+
+    `part` is its number among its siblings (from 1, 0: it is nobody's child), `depth` how many
+    splits lie above it, `after` the ids of those that it builds on. `reduces`: it makes one result
+    of theirs. `children` counts its own.
+    """
+
+    part: int = 0
+    depth: int = 0
+    title: str = ""
+    after: tuple[str, ...] = ()
+    reduces: bool = False
+    children: int = 0
 
 
 class StoredTask(Struct, frozen=True, kw_only=True):
@@ -36,10 +54,12 @@ class StoredTask(Struct, frozen=True, kw_only=True):
     `order` is its place in the queue among equals (first in, first out), `attempts` how many were
     begun, `failures` how much of the retry budget is used. `cap_bytes` is the cap in force and
     `cap_source` where it came from. `stop_by` is the instant at which a stop turns into a kill,
-    `stop_why` one of `stop`, `kill`, `drain`, `recycle`, `timeout`. `environment` is the key of the
-    one it was submitted in. `pid`, `cap_means` and `output_bytes` are of the latest attempt;
-    `checkpoint_at` and `checkpoint_bytes` of the newest checkpoint that stands, `result_bytes` of
-    the result.
+    `stop_why` one of `stop`, `kill`, `drain`, `recycle`, `split`, `timeout`. `environment` is the
+    key of the one it was submitted in. `pid`, `cap_means` and `output_bytes` are of the latest
+    attempt; `checkpoint_at` and `checkpoint_bytes` of the newest checkpoint that stands,
+    `result_bytes` of the result. `parent` is the id of the task that was split into it and others,
+    empty for an operator's own; `items` counts what it works through, None where it names nothing,
+    `items_done` what of that was done when it was stored.
     """
 
     id: str
@@ -70,6 +90,10 @@ class StoredTask(Struct, frozen=True, kw_only=True):
     checkpoint_at: float | None = None
     checkpoint_bytes: int | None = None
     result_bytes: int | None = None
+    parent: str = ""
+    kin: Kin = Kin()
+    items: int | None = None
+    items_done: int | None = None
 
 
 class Rollup(Struct, frozen=True, kw_only=True):
@@ -86,6 +110,8 @@ class Rollup(Struct, frozen=True, kw_only=True):
 class Batch(Struct, frozen=True, kw_only=True):
     """What is stored together or not at all.
 
+    `inputs` and `divisions` are by task id; a division replaces the task's earlier one.
+
     A task replaces the one with its id, an attempt the one with its (task id, attempt); an event
     is added (`seq` 0: the store numbers it; otherwise it replaces the one with that number); a
     roll-up is merged with what is known of its minute, so that two supervisors that shared one
@@ -96,3 +122,5 @@ class Batch(Struct, frozen=True, kw_only=True):
     attempts: list[AttemptRecord] = []
     events: list[Event] = []
     rollups: list[Rollup] = []
+    inputs: dict[str, Inputs] = {}
+    divisions: dict[str, Division] = {}

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from heaptui.errors import UsageError
+from heaptui.inputs import Division, Inputs
 from heaptui.model import AttemptRecord, Event, Finding, Snapshot, TaskSpec
 from heaptui.store.records import Batch, Rollup, StoredTask
 from heaptui.units import MIB
@@ -27,7 +28,8 @@ TASK_COLUMNS: Final = (
     "attempts", "failures", "cap_bytes", "cap_source", "peak_bytes", "exit_code", "signal",
     "verdict", "reason", "next_try_at", "stop_by", "stop_why",
     "environment", "pid", "cap_means", "output_bytes", "heap_limit_bytes",
-    "recovery", "checkpoint_at", "checkpoint_bytes", "result_bytes",
+    "recovery", "checkpoint_at", "checkpoint_bytes", "result_bytes", "parent", "kin", "items",
+    "items_done",
 )  # fmt: skip
 ATTEMPT_COLUMNS: Final = (
     "id", "task_id", "attempt", "name", "agent_type", "status", "created_at", "started_at",
@@ -47,6 +49,7 @@ FINDING_COLUMNS: Final = (
 
 _ATTEMPT_WRITTEN: Final = (*ATTEMPT_COLUMNS, "supervisor_id", "base_name")
 _COPY = re.compile(r"/\d+\Z")
+_CHILD = re.compile(r"(?::\d+)+\Z")
 
 
 def _upsert(
@@ -93,6 +96,8 @@ PUT_ROLLUP: Final = (
 )
 ADD_SNAPSHOT: Final = _insert("snapshots", (*SNAPSHOT_COLUMNS, "base_name"))
 ADD_FINDING: Final = _insert("findings", FINDING_COLUMNS)
+PUT_INPUTS: Final = _upsert("inputs", ("task_id", "inputs"), ("task_id",))
+PUT_DIVISION: Final = _upsert("divisions", ("task_id", "division"), ("task_id",))
 PUT_META: Final = _upsert("meta", ("key", "value"), ("key",))
 
 
@@ -108,13 +113,23 @@ def statements_of(batch: Batch, supervisor_id: str) -> list[Statement]:
         (PUT_ATTEMPT, [_attempt_row(record, supervisor_id) for record in batch.attempts]),
         (PUT_EVENT, [_event_row(event) for event in batch.events]),
         (PUT_ROLLUP, [msgspec.structs.astuple(rollup) for rollup in batch.rollups]),
+        (PUT_INPUTS, [(task, _json(held)) for task, held in batch.inputs.items()]),
+        (PUT_DIVISION, [(task, _json(made)) for task, made in batch.divisions.items()]),
     ]
     return [part for part in parts if part[1]]
 
 
 def base_name(name: str) -> str:
-    """The name that all copies of one launch share: `eslint` of `eslint/3`."""
-    return _COPY.sub("", name)
+    """The name that all copies of one launch share: `eslint` of `eslint/3`; and that all children
+    share which one task was split into: `eslint:*` of `eslint:2` and `eslint:2:1`."""
+    return _CHILD.sub(":*", _COPY.sub("", name))
+
+
+def _json(value: Inputs | Division) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError as error:
+        raise unstorable("What a task works through", error) from error
 
 
 def _plain(text: str | None) -> str | None:
@@ -137,7 +152,8 @@ def _task_row(task: StoredTask) -> Row:
         task.verdict and task.verdict.value, _plain(task.reason), task.next_try_at, task.stop_by,
         task.stop_why, task.environment, task.pid, task.cap_means and task.cap_means.value,
         task.output_bytes, task.heap_limit_bytes, msgspec.json.encode(task.recovery).decode(),
-        task.checkpoint_at, task.checkpoint_bytes, task.result_bytes,
+        task.checkpoint_at, task.checkpoint_bytes, task.result_bytes, task.parent,
+        msgspec.json.encode(task.kin).decode(), task.items, task.items_done,
     )  # fmt: skip
 
 
@@ -204,7 +220,7 @@ def task_of(row: Sequence[Any]) -> StoredTask:
     """
     fields = dict(zip(TASK_COLUMNS, row, strict=True))
     fields["order"] = fields.pop("sequence")
-    for name in ("spec", "recovery"):
+    for name in ("spec", "recovery", "kin"):
         fields[name] = msgspec.json.decode(fields[name])
     return msgspec.convert(fields, StoredTask)
 

@@ -177,7 +177,33 @@ _THIRD = (
     f"CREATE INDEX tasks_by_end ON tasks (ended_at, sequence) WHERE {HAS_ENDED}",
 )
 
-STEPS: tuple[Sequence[str], ...] = (_FIRST, _SECOND, _THIRD)
+DIVIDED_TASKS = (
+    "ALTER TABLE tasks ADD COLUMN parent TEXT NOT NULL DEFAULT ''",  # the id of what was split
+    # JSON: the place among those that came of one task by splitting
+    "ALTER TABLE tasks ADD COLUMN kin TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE tasks ADD COLUMN items INTEGER",  # how many it works through
+    "ALTER TABLE tasks ADD COLUMN items_done INTEGER",
+)
+"""What the fourth version adds to the tasks."""
+
+_FOURTH = (
+    *DIVIDED_TASKS,
+    "CREATE INDEX tasks_by_parent ON tasks (parent) WHERE parent <> ''",
+    """\
+CREATE TABLE inputs (
+  -- what a task works through, JSON: source, items (name, tokens, ...), origin
+  task_id TEXT PRIMARY KEY NOT NULL,
+  inputs TEXT NOT NULL
+)""",
+    """\
+CREATE TABLE divisions (
+  -- how a task was split, JSON: its children's ids and slices, what was done by then
+  task_id TEXT PRIMARY KEY NOT NULL,
+  division TEXT NOT NULL
+)""",
+)
+
+STEPS: tuple[Sequence[str], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """`STEPS[n]` turns version n into n + 1. A released step is never changed, only followed."""
 
 VERSION = len(STEPS)

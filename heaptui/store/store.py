@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiosqlite
 
+from heaptui.inputs import Division, Inputs
 from heaptui.model import AttemptRecord, Event, Finding, Kind, Snapshot
 from heaptui.store import profiles, retention, rows
 from heaptui.store.history import History, Peak
@@ -101,6 +102,18 @@ class Store:
 
     async def task(self, task_id: str) -> StoredTask | None:
         return await self._history.task(task_id)
+
+    async def children(self, task_id: str) -> list[StoredTask]:
+        """Those that the task was split into, in their order; ended ones too."""
+        return await self._history.children(task_id)
+
+    async def inputs(self, task_id: str) -> Inputs | None:
+        """What the task works through; None where it names nothing."""
+        return await self._history.inputs(task_id)
+
+    async def division(self, task_id: str) -> Division | None:
+        """How the task was split, or is being split; None where nobody wants that."""
+        return await self._history.division(task_id)
 
     async def find(self, text: str) -> list[StoredTask]:
         """The task of that id, else those whose id begins so, else those of exactly that name;

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from heaptui.config import AlertsConfig
 from heaptui.memory.own import own_rss
-from heaptui.model import Alert, HostSample, State
+from heaptui.model import Alert, HostSample, Kind, State
 from heaptui.supervisor.alert_meanings import ABOUT_CAP
 from heaptui.supervisor.alerts import (
     FRESH_S,
@@ -80,9 +80,11 @@ _Found = dict[str, tuple[tuple[bool, int, float], Alert]]
 
 @dataclass(slots=True)
 class Alarms:
-    """`stirred` is set when `transitions` has something new."""
+    """`stirred` is set when `transitions` has something new. Tasks of the kinds in `splits` are
+    proposed to be split."""
 
     config: AlertsConfig
+    splits: frozenset[Kind] = frozenset(Kind)
     own_bytes: Callable[[], int] = own_rss
     steady: Callable[[], float] = time.monotonic
     transitions: deque[Transition] = field(default_factory=lambda: deque(maxlen=_PENDING_MOST))
@@ -96,7 +98,7 @@ class Alarms:
     _floor: float = _NEVER
 
     def __post_init__(self) -> None:
-        self._limits = Thresholds.of(self.config)
+        self._limits = Thresholds.of(self.config, self.splits)
 
     @property
     def standing(self) -> list[Alert]:
@@ -160,7 +162,8 @@ class Alarms:
                     self._listen(task, now, silent_s, silent, found)
                 if task.recovery.ooms:
                     self._note_memory_end(task, now, steady, jumped)
-            elif state is done or state is stopped:
+            elif state is done or state is stopped or state is State.SPLIT:
+                # of one that was split its children tell
                 continue
             elif task.ended_at is not None and state.ended:
                 self._look_at_end(task, now, steady, jumped, ends, found)
@@ -168,7 +171,7 @@ class Alarms:
                 self._note_memory_end(task, now, steady, jumped)
         self._ends, self._silent = ends, silent
         for id, end in list(self._memory_ends.items()):
-            if end.task.state.ended:
+            if end.task.state.ended or end.task.state is State.SPLIT:
                 del self._memory_ends[id]
             elif steady - end.steady < FRESH_S:
                 alert = of_memory_end(end.task)
@@ -209,7 +212,7 @@ class Alarms:
         if one is not None and fresh == (one.alert.level == "red"):
             alert: Alert | None = one.alert
         else:
-            alert = of_end(task, fresh=fresh)
+            alert = of_end(task, self._limits, fresh=fresh)
         if alert is not None:
             found[id] = _placed(alert, _END, -ended)
 

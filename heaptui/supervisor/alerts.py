@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 from heaptui import units
 from heaptui.config import AlertsConfig
-from heaptui.model import Alert, HostSample, State
+from heaptui.model import Alert, HostSample, Kind, State
 from heaptui.supervisor.alert_meanings import (
     ABOUT_CAP,
-    BEYOND_HELP,
     HOST_FULL,
     OWN_SIZE,
     PRESSURE,
@@ -25,7 +24,9 @@ from heaptui.supervisor.alert_meanings import (
     SWAP,
     TOO_LARGE,
     at_cap,
+    divisible,
     ended,
+    handed,
     out_of_memory,
     remedies,
     soon,
@@ -57,7 +58,8 @@ Urgent = tuple[float, Alert]
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The configuration's, read: bytes, seconds, shares, percent of time."""
+    """The configuration's, read: bytes, seconds, shares, percent of time. `splits` are the kinds
+    whose tasks are proposed to be split."""
 
     own_bytes: int
     worker_bytes: int
@@ -65,9 +67,10 @@ class Thresholds:
     swap_share: float
     pressure: float
     silent_s: float | None
+    splits: frozenset[Kind]
 
     @classmethod
-    def of(cls, config: AlertsConfig) -> Thresholds:
+    def of(cls, config: AlertsConfig, splits: frozenset[Kind] = frozenset(Kind)) -> Thresholds:
         return cls(
             own_bytes=config.supervisor_bytes,
             worker_bytes=config.worker_bytes,
@@ -75,6 +78,7 @@ class Thresholds:
             swap_share=config.swap_share,
             pressure=config.pressure,
             silent_s=config.silent_s,
+            splits=splits,
         )
 
 
@@ -166,7 +170,8 @@ def of_running(task: Task, limits: Thresholds, standing: Container[str]) -> Iter
     id = f"worker:{task.id}"
     if reached(memory, limits.worker_bytes, stands=id in standing):
         text = f"is too large: it holds {units.size(memory)}, {_beyond(limits.worker_bytes)}"
-        yield LARGE_S, _of_task(id, "amber", text, task, TOO_LARGE, remedies(task, gc=False))
+        actions = remedies(task, gc=False, divisible=divisible(task, limits.splits))
+        yield LARGE_S, _of_task(id, "amber", text, task, TOO_LARGE, actions)
 
 
 def _about_cap(
@@ -188,8 +193,9 @@ def _about_cap(
     of_cap = f" of a {units.short_size(cap)} cap" if cap else ""
     if task.handed is not None:
         text = f"needs you at {units.size(memory)}{of_cap}: {task.handed}"
-        actions = remedies(task, gc=False)
-        return HANDED_S, _of_task(ids["handed"], "amber", text, task, BEYOND_HELP, actions)
+        able = divisible(task, limits.splits)
+        meaning, actions = handed(task, divisible=able), remedies(task, gc=False, divisible=able)
+        return HANDED_S, _of_task(ids["handed"], "amber", text, task, meaning, actions)
     soft = task.soft_bytes
     if soft and reached(memory, soft, stands=ids["soft"] in standing):
         doing = f"; {task.doing}" if task.doing else ""
@@ -240,12 +246,13 @@ def of_memory_end(task: Task) -> Alert:
     return _of_task(id, "red", text, task, out_of_memory(task), ("task.raise", "task.stop"))
 
 
-def of_end(task: Task, *, fresh: bool) -> Alert | None:
+def of_end(task: Task, limits: Thresholds, *, fresh: bool) -> Alert | None:
     """A task that ended badly. A failure is told for a while; what was quarantined or lost waits
-    for the operator, and is told until it is retried or forgotten."""
-    if not fresh and task.state is State.FAILED:
+    for the operator, and is told until it is retried, split or forgotten."""
+    if (not fresh and task.state is State.FAILED) or task.recovery.split_due:
+        # a task that the policy splits next needs nobody
         return None
-    meaning, actions = ended(task)
+    meaning, actions = ended(task, divisible=divisible(task, limits.splits))
     reason = task.reason or task.state.value
     memory = task.verdict is not None and task.verdict.out_of_memory
     how = {

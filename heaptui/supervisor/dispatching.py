@@ -13,7 +13,7 @@ from heaptui.model import CapMeans, HostSample, State, Verdict, VerdictKind
 from heaptui.supervisor.admission import Admission
 from heaptui.supervisor.environments import Environments
 from heaptui.supervisor.expected import Name, name_of
-from heaptui.supervisor.launching import Surroundings, launch_spec
+from heaptui.supervisor.launching import NothingLeft, Surroundings, launch_spec
 from heaptui.supervisor.ledger import Ledger
 from heaptui.supervisor.queue import admissible, wait_reason
 from heaptui.supervisor.task import Task
@@ -195,6 +195,11 @@ class Dispatcher:
             if task.attempts == attempt and task.state.live:
                 self.launch(task)
             return
+        except NothingLeft:
+            if task.attempts == attempt and task.state.live:
+                text = "all that it works through was done before: not started again"
+                self._ended(task, Verdict(VerdictKind.FINISHED, text))
+            return
         except HeaptuiError as error:
             if task.attempts == attempt and task.state.live:
                 verdict = Verdict(VerdictKind.BAD_LAUNCH, error.what, (error.remedy,))
@@ -202,7 +207,7 @@ class Dispatcher:
             return
         if self._stopped_early(task):
             return
-        task.heap_limit_bytes, task.launch = launch.heap_limit_bytes, spec.argv
+        task.heap_limit_bytes, task.launch = launch.heap_limit_bytes, launch.argv
         for text in launch.notes:
             self._ledger.note(task, "launch", text)
         await self._engine.submit(spec, attempt)

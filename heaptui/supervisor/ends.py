@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heaptui.config import Policy
 from heaptui.engine.base import Exited
+from heaptui.inputs import DEPTH_ASKED
 from heaptui.model import HostSample, Verdict
 from heaptui.supervisor.policy.ladder import End
 from heaptui.supervisor.policy.larger import larger
@@ -28,7 +29,7 @@ def end_of(
     return End(
         state=task.state,
         verdict=verdict,
-        stopping=task.stop_why not in (None, "recycle"),
+        stopping=task.stop_why not in (None, "recycle", "split"),
         resulted=work is not None and work.result_bytes is not None,
         checkpointed=kept_now or task.checkpoint_at is not None,
         retry_lost=task.spec.retry_lost or policy.retry_lost,
@@ -46,4 +47,8 @@ def end_of(
         ),
         done=work.done if work is not None else None,
         passing=exited is not None and exited.passing,
+        dividable=policy.acts
+        and policy.split == "auto"
+        and task.items is not None
+        and task.kin.depth < DEPTH_ASKED,
     )

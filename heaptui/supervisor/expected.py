@@ -73,6 +73,11 @@ class Expected:
         needs = self._needs.get(name_of(task), ())
         return expected_peak(tuple(needs), cap_bytes, task.recovery.outgrown_bytes)
 
+    def usual(self, name: Name) -> int | None:
+        """P95 of what attempts of that name needed; None while they are too few, or unread."""
+        needs = self._needs.get(name, ())
+        return quantile(sorted(needs), _SHARE) if len(needs) >= ENOUGH else None
+
     def unread(self, name: Name) -> bool:
         """Whether the store was never asked about it; whoever is told so asks, by `learn`."""
         if name in self._needs or name in self._reading:

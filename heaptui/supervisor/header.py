@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from heaptui.memory.own import own_rss, rss_of
-from heaptui.model import ENDED_BADLY, CapMeans, Host, HostSample
+from heaptui.model import ENDED_BADLY, CapMeans, Host, HostSample, State
 from heaptui.supervisor.admission import Admission
 from heaptui.supervisor.dispatching import Dispatch
 from heaptui.supervisor.task import Task
@@ -30,10 +30,11 @@ def header(
             caps += task.cap_in_force or 0
             memory = task.sample.memory_bytes if task.sample is not None else 0
             expected += max(task.expected_bytes or 0, memory)
-        elif not task.state.ended:
-            waiting += 1
         elif task.state in ENDED_BADLY:
             failed += 1
+        elif not task.state.ended and task.state is not State.SPLIT:
+            # what was split waits for nothing but its children
+            waiting += 1
     return Host(
         sample=sample,
         caps_bytes=caps,

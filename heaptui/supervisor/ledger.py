@@ -17,8 +17,9 @@ from msgspec.structs import replace
 
 from heaptui.engine.base import Exited, Started
 from heaptui.errors import HeaptuiError
+from heaptui.inputs import Division, Inputs
 from heaptui.model import ENDED_BADLY, AttemptRecord, Event, Limits, State, TaskSpec, Verdict, Work
-from heaptui.store.records import Batch, Recovery, Rollup
+from heaptui.store.records import Batch, Kin, Recovery, Rollup
 from heaptui.supervisor.machine import Trigger, step
 from heaptui.supervisor.metrics import Gauge
 from heaptui.supervisor.policy.ladder import Decision
@@ -57,6 +58,8 @@ class Ledger:
         self._writing = asyncio.Lock()
         self._events: list[Event] = []
         self._rollups: list[Rollup] = []
+        self._inputs: dict[str, Inputs] = {}
+        self._divisions: dict[str, Division] = {}
         self._ended: deque[str] = deque()
         self._ended_badly: deque[str] = deque()
         self.tasks: dict[str, Task] = {}
@@ -81,8 +84,19 @@ class Ledger:
             self._shelf(task).append(task.id)
 
     def enqueue(self, task: Task) -> None:
-        """Offers it for dispatch: only what is stored may run."""
-        self.queue.put(task)
+        """Offers it for dispatch: only what is stored may run, and what others come before waits
+        for them."""
+        waits_for = self.waits_for(task)
+        if waits_for is None:
+            self.queue.put(task)
+            return
+        task.wait_reason = f"waits for {waits_for.name}"
+        self.changed(task)
+
+    def waits_for(self, task: Task) -> Task | None:
+        """The first of those that it builds on which is not done."""
+        before = (self.tasks.get(task_id) for task_id in task.kin.after)
+        return next((one for one in before if one and one.state is not State.DONE), None)
 
     def add(
         self,
@@ -92,8 +106,9 @@ class Ledger:
         cap_bytes: int,
         cap_source: str,
         environment: str,
+        inputs: Inputs | None = None,
     ) -> Task:
-        """A new task, waiting; `enqueue` it once it is stored."""
+        """A new task, waiting, and what it works through; `enqueue` it once it is stored."""
         task = Task(
             id=task_id,
             spec=spec,
@@ -103,16 +118,59 @@ class Ledger:
             cap_source=cap_source,
             environment=environment,
         )
+        self._give(task, inputs)
         self.hold(task)
         self.note(task, "queued", "queued")
         self._touch(task)
         return task
+
+    def add_child(
+        self,
+        parent: Task,
+        task_id: str,
+        spec: TaskSpec,
+        order: int,
+        kin: Kin,
+        inputs: Inputs | None,
+    ) -> Task:
+        """A task for a part of what `parent` had to do, with its cap and environment, waiting;
+        `enqueue` it once it is stored."""
+        child = Task(
+            id=task_id,
+            spec=spec,
+            created_at=self._clock(),
+            order=order,
+            cap_bytes=parent.cap_bytes,
+            cap_source=parent.cap_source,
+            environment=parent.environment,
+            parent=parent.id,
+            kin=kin,
+        )
+        self._give(child, inputs)
+        self.hold(child)
+        parent.children.append(child)
+        parent.kin = replace(parent.kin, children=len(parent.children))
+        self.note(child, "queued", f"a part of {parent.name}: {kin.title}")
+        self._touch(child)
+        self._touch(parent)
+        return child
+
+    def _give(self, task: Task, inputs: Inputs | None) -> None:
+        if inputs is not None:
+            task.items, task.items_done = len(inputs.items), 0
+            self._inputs[task.id] = inputs
+
+    def inputs_unstored(self, task_id: str) -> Inputs | None:
+        """What it works through, while that is on its way to the store."""
+        return self._inputs.get(task_id)
 
     def drop(self, task: Task) -> None:
         """Forgets a task that was never stored, or whose record was deleted."""
         self._count(task.state, -1)
         self.tasks.pop(task.id, None)
         self._dirty.discard(task.id)
+        self._inputs.pop(task.id, None)
+        self._divisions.pop(task.id, None)
         self._events = [event for event in self._events if event.task_id != task.id]
         self._watchers.gone(task.id)
 
@@ -136,7 +194,7 @@ class Ledger:
         task.begin_attempt()
         task.admitted_at = self._clock()
         self._move(task, Trigger.ADMIT)
-        self._watchers.changed(task.id)
+        self.changed(task)
 
     def catch_up(self, task: Task, attempt: int) -> None:
         """An attempt that was begun, and whose beginning was never stored; nor need the end be of
@@ -186,7 +244,46 @@ class Ledger:
         task.worked(work)
         if (task.checkpoint_at, task.result_bytes) != known:
             self._dirty.add(task.id)
-        self._watchers.changed(task.id)
+        self.changed(task)
+
+    def divide(self, task: Task, division: Division) -> None:
+        """How it is to be split, or was; a task that runs is asked to end for it."""
+        task.division = self._divisions[task.id] = division
+        if task.state is State.RUNNING:
+            self._move(task, Trigger.DIVIDE)
+            task.stop_why = "split"
+        self._touch(task)
+
+    def split(self, task: Task, text: str) -> None:
+        """It waits for its children from now on, without an attempt that ends for it."""
+        if task.state.ended:
+            self._unshelve(task.id)
+        self._move(task, Trigger.SPLIT)
+        task.ended_at = task.verdict = task.reason = task.next_try_at = task.stop_why = None
+        task.recovery = replace(task.recovery, split_due=False)
+        self.note(task, Trigger.SPLIT.value, text)
+        self._touch(task)
+
+    def undivided(self, task: Task, reason: str, text: str) -> None:
+        """The policy was to split it, and cannot."""
+        task.recovery = replace(task.recovery, split_due=False)
+        task.reason = reason
+        self.note(task, Trigger.SPLIT.value, text)
+        self._touch(task)
+
+    def settle(self, task: Task, trigger: Trigger, reason: str) -> None:
+        """Its children have ended, and so has it."""
+        self._move(task, trigger)
+        task.ended_at, task.reason = self._clock(), reason
+        # that of its own last attempt says nothing of what became of the rest
+        task.verdict = None
+        self.note(task, trigger.value, reason)
+        self._retire(task)
+        for child in task.children:
+            # held until now, it may leave with the others
+            self._unshelve(child.id)
+            self._shelf(child).append(child.id)
+        self._touch(task)
 
     def recycling(self, task: Task) -> None:
         """It has what it needs to go on from, and is asked to end."""
@@ -203,9 +300,10 @@ class Ledger:
         task.recovery = decision.recovery
         task.failures += decision.used_retry
         self._move(task, decision.trigger)
-        recycled = decision.trigger is Trigger.RECYCLED
-        failed = State.STOPPED if recycled else State.FAILED
-        status = task.state if task.state.ended else failed
+        in_order = decision.trigger in (Trigger.RECYCLED, Trigger.SPLIT)
+        status = State.STOPPED if in_order else State.FAILED
+        if task.state.ended:
+            status = task.state
         self._dirty_attempts[task.id, task.attempts] = task.attempt_record(status)
         self.note(task, verdict.kind.value, verdict.text)
         if decision.text and decision.text != verdict.text:
@@ -231,7 +329,13 @@ class Ledger:
 
     def shown(self, task: Task) -> None:
         """Something changed that rows show and nobody stores."""
+        self.changed(task)
+
+    def changed(self, task: Task) -> None:
+        """Tells the watchers; what a child holds and has done is its parents' as well."""
         self._watchers.changed(task.id)
+        if task.parent and (parent := self.tasks.get(task.parent)) is not None:
+            self.changed(parent)
 
     def back_off(self, task: Task, until: float) -> None:
         task.next_try_at = until
@@ -262,14 +366,17 @@ class Ledger:
         self._touch(task)
         return task
 
+    def held(self, task: Task) -> Task:
+        """The task as the ledger holds it: from now on, where it was known from the store alone."""
+        known = self.tasks.get(task.id)
+        if known is None:
+            self.hold(task)
+        return known or task
+
     def relimit(self, task: Task, limits: Limits) -> Task:
         """Other limits for the next attempt; the task as the ledger holds it. An attempt that runs
         keeps its own."""
-        held = self.tasks.get(task.id)
-        if held is None:
-            self.hold(task)
-        else:
-            task = held
+        task = self.held(task)
         task.spec = replace(task.spec, limits=limits)
         if not task.state.live:
             task.take_limits()
@@ -302,6 +409,8 @@ class Ledger:
         async with self._writing:
             if not (self._dirty or self._dirty_attempts or self._events or self._rollups):
                 return
+            inputs, self._inputs = self._inputs, {}
+            divisions, self._divisions = self._divisions, {}
             dirty, self._dirty = self._dirty, set()
             attempts, self._dirty_attempts = self._dirty_attempts, {}
             events, self._events = self._events, []
@@ -311,12 +420,16 @@ class Ledger:
                 attempts=list(attempts.values()),
                 events=events,
                 rollups=rollups,
+                inputs=inputs,
+                divisions=divisions,
             )
             try:
                 await self._store.write(batch)
             except HeaptuiError as trouble:
                 self.trouble = trouble
                 self._dirty |= dirty
+                self._inputs = inputs | self._inputs
+                self._divisions = divisions | self._divisions
                 self._dirty_attempts = attempts | self._dirty_attempts
                 self._events = events + self._events
                 self._rollups = (rollups + self._rollups)[-_ROLLUPS_KEPT:]
@@ -338,7 +451,7 @@ class Ledger:
         self._dirty.add(task.id)
         if attempt:
             self._dirty_attempts[task.id, task.attempts] = task.attempt_record(task.state)
-        self._watchers.changed(task.id)
+        self.changed(task)
 
     def _retire(self, task: Task) -> None:
         if task.gauge is not None and task.gauge.last is None:
@@ -349,6 +462,11 @@ class Ledger:
         """Bad ends have a shelf of their own: a burst of good ones does not push them out."""
         badly = task.state in ENDED_BADLY
         return self._ended_badly if badly else self._ended
+
+    def _is_waited_for(self, task: Task) -> bool:
+        """A child goes when its parent does."""
+        parent = self.tasks.get(task.parent)
+        return parent is not None and not parent.state.ended
 
     def _unshelve(self, task_id: str) -> None:
         for shelf in (self._ended, self._ended_badly):
@@ -361,6 +479,8 @@ class Ledger:
             while len(shelf) > ENDED_KEPT and shelf[0] not in self._dirty:
                 task_id = shelf.popleft()
                 task = self.tasks.get(task_id)
-                if task is not None and task.state.ended:
+                if task is not None and task.state.ended and not self._is_waited_for(task):
                     del self.tasks[task_id]
                     self._watchers.gone(task_id)
+                    if (parent := self.tasks.get(task.parent)) and task in parent.children:
+                        parent.children.remove(task)

@@ -33,7 +33,7 @@ from heaptui.engine.base import (
     Working,
 )
 from heaptui.errors import HeaptuiError, StorageTrouble, UsageError
-from heaptui.model import CapMeans, Finding, Host, HostSample, State, Verdict
+from heaptui.model import CapMeans, Finding, Host, HostSample, Kind, State, Verdict
 from heaptui.paths import StateDir
 from heaptui.store.store import Store
 from heaptui.supervisor import verdicts
@@ -47,6 +47,7 @@ from heaptui.supervisor.draining import drain
 from heaptui.supervisor.ends import end_of
 from heaptui.supervisor.environments import Environments
 from heaptui.supervisor.header import header
+from heaptui.supervisor.known import Known
 from heaptui.supervisor.launching import Surroundings, remove_files
 from heaptui.supervisor.ledger import Ledger
 from heaptui.supervisor.looking_at_self import OwnFigures, sampling
@@ -92,12 +93,13 @@ class Supervisor:
         self.id = supervisor_id
         self.version = __version__
         self.clock = clock
-        self.around = Surroundings(state, own_presets, config.heap.preload)
         self.since = clock()
         self.dispatch = Dispatch(concurrency=config.queue.slots())
         self.environments = Environments(state.environments)
         self.gallery = Gallery(Host(sample=None))
         self.ledger = Ledger(store, self.gallery, clock)
+        known = Known(self.ledger, store)
+        self.around = Surroundings(state, known, own_presets, config.heap.preload)
         self.host: HostSample | None = None
         self.order = 0
         self._unended_told = -1
@@ -105,6 +107,7 @@ class Supervisor:
         self._to_acknowledge: list[tuple[str, int]] = []
         self._hanging: asyncio.TimerHandle | None = None
         self._unlaunched: list[Task] = []
+        self._ended_unseen: list[tuple[Task, float, Verdict, Exited | None]] = []
         self._timers = Timers(clock)
         self._group: asyncio.TaskGroup | None = None
         self._sampled = asyncio.Event()
@@ -123,13 +126,16 @@ class Supervisor:
             admission=self.admission,
             host=lambda: self.host,
             begin=self.begin,
-            ended=lambda task, verdict: self._ended(task, clock(), verdict, None),
+            ended=lambda task, verdict: self._end(task, clock(), verdict, None),
             troubled=self._troubled,
         )
         self._readings = Readings(self.ledger, self.gallery, clock())
         self.own = OwnFigures()
         self.counts = Counts()
-        self.alarms = Alarms(config.alerts)
+        proposed = frozenset(kind for kind in Kind if config.policy.of(kind).split != "off")
+        self.alarms = Alarms(config.alerts, proposed)
+        self.concluding: set[str] = set()
+        """Tasks whose attempt has ended to be split, while it is looked up what is left."""
         self.hunts: dict[str, asyncio.Task[Finding]] = {}
         """Leak hunts under way, by task."""
         self.idle = asyncio.Event()
@@ -164,6 +170,10 @@ class Supervisor:
                 for rollup in await self.store.rollups(task.id, self.clock() - _REMEMBERED_S):
                     if rollup.attempt == task.attempts:
                         task.gauge.restore(rollup.minute, rollup.low, rollup.high)
+        # they ask of a supervisor what operators ask of it
+        from heaptui.supervisor.splitting import families
+
+        await families.gather(self)
         known = await self.engine.reattach()
         for action in reconcile(tuple(self.ledger.tasks.values()), known):
             await self._recover(action)
@@ -199,7 +209,7 @@ class Supervisor:
                     await drain(self.engine, task, left)
                 else:
                     await self.engine.cancel(task.id, left)
-            case Step.GO_ON_DRAINING:
+            case Step.GO_ON_DRAINING | Step.GO_ON_SPLITTING:
                 await drain(self.engine, task, self.config.policy.of(task.spec.kind).drain_s)
             case Step.LOST:
                 at = self.clock()
@@ -207,7 +217,8 @@ class Supervisor:
                 gone = Lost(
                     task_id=task.id, attempt=task.attempts, at=at, why="unwatched", text=text
                 )
-                self._ended(task, at, verdicts.lost(gone), None)
+                # what follows may be work that goes on beside the rest
+                self._ended_unseen.append((task, at, verdicts.lost(gone), None))
             case _:
                 pass
 
@@ -217,6 +228,7 @@ class Supervisor:
         from heaptui.supervisor import alerting
         from heaptui.supervisor.policy import conversation, pressure
         from heaptui.supervisor.snapshot_shelf import take_over
+        from heaptui.supervisor.splitting import families
 
         async with asyncio.TaskGroup() as group:
             self._group = group
@@ -233,6 +245,10 @@ class Supervisor:
             for task in self._unlaunched:
                 self._dispatcher.launch(task)
             self._unlaunched.clear()
+            for end in self._ended_unseen:
+                self._end(*end)
+            self._ended_unseen.clear()
+            families.look_round(self)
 
     def begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Work of the supervisor's own beside the rest: an error in it ends everything. Outside
@@ -304,12 +320,13 @@ class Supervisor:
                 self.ledger.started(task, event)
                 self._arm_timeout(task)
             case Exited():
-                verdict = verdicts.judge(event, task.stop_why, task.spec.limits.timeout_s)
+                limit_s = task.spec.limits.timeout_s
+                verdict = verdicts.judge(event, task.stop_why, limit_s, task.items)
                 if self.rooms.written(task.id):
                     verdict = verdicts.in_mid_snapshot(verdict)
-                self._ended(task, event.at, verdict, event)
+                self._end(task, event.at, verdict, event)
             case Lost():
-                self._ended(task, event.at, verdicts.lost(event), None)
+                self._end(task, event.at, verdicts.lost(event), None)
             case Message():
                 self.ledger.note(task, event.kind, event.text)
             case Queued():
@@ -321,7 +338,18 @@ class Supervisor:
                 self.ledger.note(task, "placed", f"placed on {event.node}")
         self.settle_soon()
 
-    def _ended(self, task: Task, at: float, verdict: Verdict, exited: Exited | None) -> None:
+    def _end(self, task: Task, at: float, verdict: Verdict, exited: Exited | None) -> None:
+        if task.state is not State.SPLITTING:
+            self.ended(task, at, verdict, exited)
+        elif task.id not in self.concluding:
+            from heaptui.supervisor.splitting import dividing
+
+            self.concluding.add(task.id)
+            work = dividing.conclude(self, task, at, verdict, exited)
+            self.begin(work, f"split of {task.id}")
+
+    def ended(self, task: Task, at: float, verdict: Verdict, exited: Exited | None) -> None:
+        """Books the end of its attempt, and what follows."""
         self._timers.disarm(task.id)
         attempt = task.attempts
         self._readings.roll_up_task(task)
@@ -335,9 +363,20 @@ class Supervisor:
             self._back_off(task, self.clock() + decision.delay_s)
         elif task.state is State.QUEUED:
             self.ledger.enqueue(task)
+        self.family_changed(task)
         self._to_acknowledge.append((task.id, attempt))
         self.dispatch.wake.set()
         self.settle_soon()
+
+    def family_changed(self, task: Task) -> None:
+        """After a change of state: what it means for the task it is a part of, and for those that
+        build on it; and for itself, when the policy is to split it."""
+        if task.parent or task.recovery.split_due:
+            from heaptui.supervisor.splitting import by_policy, families
+
+            families.changed(self, task)
+            if task.recovery.split_due:
+                self.begin(by_policy.split(self, task), f"split of {task.id} by the policy")
 
     async def _book_older(self, event: Exited | Lost) -> None:
         """An end that comes again, or that the disk had no room for when it came."""
@@ -415,9 +454,10 @@ class Supervisor:
             return
 
         def expired() -> None:
-            if task.state is State.RUNNING and task.attempts == attempt:
-                grace_s = task.spec.limits.grace_s
-                self.begin(self.stop({task: grace_s}, "timeout"), f"time-out of {task.id}")
+            # it asks of a supervisor what operators ask of it
+            from heaptui.supervisor import time_outs
+
+            self.begin(time_outs.expired(self, task, attempt), f"time-out of {task.id}")
 
         # a recycle is no new beginning: what was recycled before counts
         left_s = max(0.0, limit - task.recovery.recycled_s)
@@ -432,8 +472,12 @@ class Supervisor:
         """
         stopping = {task: grace for task, grace in chosen.items() if may(task.state, Trigger.STOP)}
         for task, grace_s in stopping.items():
+            if not may(task.state, Trigger.STOP):
+                # stopped a moment ago, for one that it builds on
+                continue
             self._timers.disarm(task.id)
             self.ledger.stop(task, why, self.clock() + grace_s)
+            self.family_changed(task)
             if not task.state.ended:
                 what = "killing the tree" if grace_s == 0 else f"TERM, then kill in {grace_s:.0f} s"
                 because = "time-out: " if why == "timeout" else ""
@@ -488,7 +532,9 @@ class Supervisor:
         head, why = self.admission.head, self._dispatcher.waiting_for()
         first = head.task if head is not None else None
         for task in self.ledger.tasks.values():
-            if task.state is State.QUEUED and task.wait_reason != why and task is not first:
+            if task.state is not State.QUEUED or task is first or task.wait_reason == why:
+                continue
+            if self.ledger.waits_for(task) is None:
                 task.wait_reason = why
                 self.gallery.changed(task.id)
 

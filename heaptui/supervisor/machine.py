@@ -17,6 +17,8 @@ class Trigger(StrEnum):
     STARTED = "started"
     RECYCLE = "recycle"
     RECYCLED = "recycled"
+    DIVIDE = "divide"
+    SPLIT = "split"
     STOP = "stop"
     FINISHED = "finished"
     FAILED = "failed"
@@ -38,6 +40,7 @@ class IllegalStep(Exception):
 
 
 _WAITING = (State.QUEUED, State.BACKOFF)
+_UNFINISHED = (State.FAILED, State.STOPPED, State.LOST, State.QUARANTINED)
 
 TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (State.QUEUED, Trigger.ADMIT): State.STARTING,
@@ -51,6 +54,18 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (State.RECYCLING, Trigger.STOP): State.STOPPING,
     # a supervisor that took over hears of the start once more
     (State.RECYCLING, Trigger.STARTED): State.RECYCLING,
+    (State.RUNNING, Trigger.DIVIDE): State.SPLITTING,
+    (State.SPLITTING, Trigger.STOP): State.STOPPING,
+    (State.SPLITTING, Trigger.STARTED): State.SPLITTING,
+    (State.SPLITTING, Trigger.SPLIT): State.SPLIT,
+    **{(waiting, Trigger.SPLIT): State.SPLIT for waiting in _WAITING},
+    # also when only those of its children are tried again that did not finish
+    **{(ended, Trigger.SPLIT): State.SPLIT for ended in _UNFINISHED},
+    (State.SPLIT, Trigger.FINISHED): State.DONE,
+    (State.SPLIT, Trigger.FAILED): State.FAILED,
+    (State.SPLIT, Trigger.STOPPED): State.STOPPED,
+    (State.SPLIT, Trigger.LOST): State.LOST,
+    (State.SPLIT, Trigger.QUARANTINE): State.QUARANTINED,
     # a stop may overtake the news of the start, and a kill may follow a stop
     (State.STOPPING, Trigger.STARTED): State.STOPPING,
     (State.STOPPING, Trigger.STOP): State.STOPPING,

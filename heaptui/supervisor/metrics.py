@@ -21,6 +21,8 @@ _GROWTH_LEAST = 20
 _SET_BACK = 30
 """Seconds by which a clock may lag and is waited for; one that was set back by more begins anew."""
 
+_STARTS_S, _FLOOR_S = 3, 60
+
 _NOISE_BYTES_PER_MIN = 1 << 20
 _HIGHER = 1.01
 
@@ -28,7 +30,7 @@ _HIGHER = 1.01
 class Gauge:
     """The memory of one attempt's tree. Instants are whole seconds; readings come in order."""
 
-    __slots__ = ("_fine", "_high", "_low", "first", "last", "latest", "peak")
+    __slots__ = ("_fine", "_high", "_low", "first", "floor", "last", "latest", "peak")
 
     def __init__(self) -> None:
         self._fine = array("I", bytes(4 * FINE_SLOTS))
@@ -38,6 +40,9 @@ class Gauge:
         self.last: int | None = None
         self.latest = 0
         self.peak = 0
+        self.floor: int | None = None
+        """The lowest of the first minute, without the seconds in which it only started: what it
+        takes before its work makes it grow."""
 
     def add(self, at: float, memory_bytes: int) -> None:
         """One reading. Seconds that were passed over stay gaps."""
@@ -59,6 +64,8 @@ class Gauge:
         self._high[slot] = max(self._high[slot], kib)
         if self.first is None:
             self.first = second
+        elif _STARTS_S <= second - self.first < _FLOOR_S:
+            self.floor = min(self.floor or memory_bytes, memory_bytes)
         self.last = second
         self.latest = memory_bytes
         self.peak = max(self.peak, memory_bytes)
@@ -73,7 +80,8 @@ class Gauge:
         for second in range(minute * 60, minute * 60 + 60, COARSE_STEP):
             slot = second // COARSE_STEP % COARSE_SLOTS
             self._low[slot], self._high[slot] = max(1, low >> 10), max(1, high >> 10)
-        self.first = minute * 60 if self.first is None else self.first
+        if self.first is None:
+            self.first, self.floor = minute * 60, low
         self.last = minute * 60 + 59
         self.peak = max(self.peak, high)
 

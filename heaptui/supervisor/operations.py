@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
@@ -20,22 +19,20 @@ from heaptui.model import (
     Row,
     Series,
     State,
-    TaskSpec,
 )
-from heaptui.runtime import heap_limits, presets
-from heaptui.runtime.caps import share_of_host
 from heaptui.supervisor.draining import drain
 from heaptui.supervisor.lasting import seen_through
-from heaptui.supervisor.launching import prepared, remove_files
-from heaptui.supervisor.limits import check_limits
+from heaptui.supervisor.launching import remove_files
 from heaptui.supervisor.loop import POLICY, Supervisor
 from heaptui.supervisor.machine import Trigger, may
 from heaptui.supervisor.metrics import Gauge
+from heaptui.supervisor.splitting import families, retrying
+from heaptui.supervisor.splitting.forgetting import whole_families
+from heaptui.supervisor.splitting.kinship import builders_first, over
 from heaptui.supervisor.task import Task, revived
 
 LISTED_MOST = 20_000
-TASKS_AT_ONCE = 10_000
-_ID = re.compile(r"[0-9a-z]{4,32}")
+_DRAINED = (State.RUNNING, State.RECYCLING, State.SPLITTING)
 
 
 async def resolve(supervisor: Supervisor, text: str) -> Task:
@@ -96,95 +93,6 @@ async def resolve_all(supervisor: Supervisor, names: Sequence[str]) -> list[Task
 
 def _newest(fits: dict[str, Task]) -> list[Task]:
     return sorted(fits.values(), key=lambda task: -task.created_at)
-
-
-async def submit(supervisor: Supervisor, request: protocol.Submit) -> list[str]:
-    """Queues tasks: all of them, or none. Ids that are known already are not queued again.
-
-    Raises:
-        UsageError, Refused: one of them could never run; nothing is queued.
-        StorageTrouble: they cannot be stored; nothing is queued.
-    """
-    ids, specs = request.ids, request.specs
-    if len(ids) != len(specs) or not 0 < len(ids) <= TASKS_AT_ONCE:
-        raise UsageError(
-            f"{len(specs)} tasks in one submission with {len(ids)} ids.",
-            f"Submit 1 to {TASKS_AT_ONCE} at once.",
-        )
-    if len(set(ids)) != len(ids):
-        raise UsageError("One id names two tasks of the submission.", "Choose ids by `new_ids`.")
-    new: list[tuple[str, TaskSpec]] = []
-    for task_id, spec in zip(ids, specs, strict=True):
-        if not _ID.fullmatch(task_id):
-            raise UsageError(f"{task_id[:40]!r} is no task id.", "Six letters and digits.")
-        known = supervisor.ledger.get(task_id) is not None
-        if known and not request.again:
-            raise Refused(f"There is a task {task_id} already.", "Submit again: ids are random.")
-        if not known and request.again:
-            known = await supervisor.store.task(task_id) is not None
-        if not known:
-            new.append((task_id, spec))
-    checked: set[bytes] = set()
-    for task_id, spec in new:
-        key = _key(spec)
-        if key not in checked:
-            cap = _cap(supervisor, spec)[0]
-            check_limits(spec, cap, supervisor.engine.nodes()[0].mem_total_bytes)
-            await prepared(
-                supervisor.around,
-                spec,
-                task_id=task_id,
-                attempt=1,
-                environment=request.environment,
-                cap_bytes=cap,
-                means=supervisor.means,
-            )
-            checked.add(key)
-    # who hangs up now has queued them all the same
-    await seen_through(_queue(supervisor, new, request.environment))
-    return list(ids)
-
-
-async def _queue(
-    supervisor: Supervisor, new: Sequence[tuple[str, TaskSpec]], environment: dict[str, str]
-) -> None:
-    added: list[Task] = []
-    try:
-        key = supervisor.environments.keep(environment)
-        for task_id, spec in new:
-            supervisor.order += 1
-            cap, source = _cap(supervisor, spec)
-            added.append(supervisor.ledger.add(task_id, spec, supervisor.order, cap, source, key))
-        await supervisor.ledger.commit()
-    except BaseException:
-        for task in added:
-            supervisor.ledger.drop(task)
-        raise
-    for task in added:
-        supervisor.ledger.enqueue(task)
-    await supervisor.tell_unended()
-    supervisor.dispatch.wake.set()
-
-
-def _key(spec: TaskSpec) -> bytes:
-    """What two tasks share when one check serves both."""
-    return msgspec.json.encode(msgspec.structs.replace(spec, name=""))
-
-
-def _cap(supervisor: Supervisor, spec: TaskSpec) -> tuple[int, str]:
-    if spec.limits.cap_bytes is not None:
-        return spec.limits.cap_bytes, "given"
-    total = supervisor.engine.nodes()[0].mem_total_bytes
-    cap, source = supervisor.config.limits.cap_bytes, "config"
-    if cap is None:
-        share = supervisor.config.limits.share
-        cap, source = share_of_host(total, supervisor.dispatch.concurrency, share), "share"
-    if spec.preset:
-        preset = presets.find(spec.preset, supervisor.around.own_presets)
-        grown = heap_limits.cap_for(spec, preset, cap, total)
-        if grown is not None:
-            return grown, "preset"
-    return cap, source
 
 
 async def tasks(supervisor: Supervisor, request: protocol.ListTasks) -> list[Row]:
@@ -263,28 +171,46 @@ async def series(supervisor: Supervisor, text: str, span_s: float) -> Series:
 
 async def stop(supervisor: Supervisor, request: protocol.Stop) -> list[Row]:
     """Stops each; one that ended meanwhile is left as it is, one whose attempt changed is refused
-    before anything is touched. Of those that drain, one that does not run yet is simply stopped."""
+    before anything is touched. Of a task that was split what came of it is stopped. Of those that
+    drain, one that does not run yet is simply stopped."""
     found = await resolve_all(supervisor, request.tasks)
     of_attempts(found, request.attempts, "then stop what you see")
+    reached = _reached(supervisor, found)
     if request.drain and not request.now:
-        draining = [task for task in found if task.state in (State.RUNNING, State.RECYCLING)]
-        others = {
-            task: task.spec.limits.grace_s
-            for task in found
-            if task.state not in (State.RUNNING, State.RECYCLING, State.STOPPING)
-            and may(task.state, Trigger.STOP)
-        }
-        await seen_through(_drain(supervisor, draining, request.grace_s))
-        await seen_through(supervisor.stop(others, "stop"))
+        await seen_through(_drain_all(supervisor, reached, request.grace_s))
         return [task.row() for task in found]
     chosen: dict[Task, float] = {}
-    for task in found:
+    for task in reached:
         if not may(task.state, Trigger.STOP):
             continue
         grace = task.spec.limits.grace_s if request.grace_s is None else request.grace_s
         chosen[task] = 0.0 if request.now else max(0.0, grace)
     await seen_through(supervisor.stop(chosen, "kill" if request.now else "stop"))
     return [task.row() for task in found]
+
+
+def _reached(supervisor: Supervisor, found: Iterable[Task]) -> list[Task]:
+    """What a stop of these stops, in the order in which it does."""
+    reached: dict[str, Task] = {}
+    for task in found:
+        for one in families.descendants(task) if task.state is State.SPLIT else [task]:
+            families.spare(supervisor, one, "it was to be stopped")
+            reached[one.id] = one
+    return builders_first(reached.values())
+
+
+async def _drain_all(
+    supervisor: Supervisor, reached: Sequence[Task], grace_s: float | None
+) -> None:
+    draining = [task for task in reached if task.state in _DRAINED]
+    others = {
+        task: task.spec.limits.grace_s
+        for task in reached
+        if task.state not in (*_DRAINED, State.STOPPING) and may(task.state, Trigger.STOP)
+    }
+    # first, else what waits would take the places of those that end
+    await supervisor.stop(others, "stop")
+    await _drain(supervisor, draining, grace_s)
 
 
 async def _drain(supervisor: Supervisor, chosen: Sequence[Task], grace_s: float | None) -> None:
@@ -331,55 +257,73 @@ def of_attempts(found: Sequence[Task], attempts: Sequence[int] | None, then: str
 
 async def retry(supervisor: Supervisor, request: protocol.Retry) -> list[Row]:
     """Queues ended tasks again; one that is not ended, or whose last attempt is not the one meant,
-    is left as it is, and so are copies that are done when their common name was given."""
+    is left as it is, and so are copies that are done when their common name was given. Of a task
+    that was split those children are queued that are not done, and one that waited for the task
+    that is queued waits anew.
+
+    Raises:
+        NoSuchTask: one means nothing, or too much.
+        Refused: a part builds on one that will not be done; nothing is queued.
+        StorageTrouble: the store cannot be read; or they are queued, and that is not stored yet.
+    """
     found = await resolve_all(supervisor, request.tasks)
     if len(found) > len(request.tasks):
         found = [task for task in found if task.state is not State.DONE]
     meant = dict(zip(found, request.attempts or [], strict=False))
+    known: dict[Task, retrying.Family] = {}
     for task in found:
         if task.state.ended:
             await supervisor.environments.get(task.environment)
-    return await seen_through(_requeue(supervisor, found, meant))
+        known[task] = await retrying.look_up(supervisor, task)
+    held: list[Task] = []
+    chosen: list[Task] = []
+    for task, family in known.items():
+        held.append(one := retrying.take_in(supervisor.ledger, task, family))
+        if one.state.ended and meant.get(task, one.attempts) == one.attempts:
+            chosen.append(one)
+    again = retrying.plan(supervisor.ledger, chosen)
+    await seen_through(_requeue(supervisor, again))
+    return [task.row() for task in held]
 
 
-async def _requeue(
-    supervisor: Supervisor, found: Sequence[Task], attempts: dict[Task, int]
-) -> list[Row]:
-    queued: list[Task] = []
-    meant: list[Task] = []
-    for task in found:
-        if may(task.state, Trigger.RETRY) and attempts.get(task, task.attempts) == task.attempts:
-            supervisor.order += 1
-            task = supervisor.ledger.again(task, supervisor.order)  # noqa: PLW2901
-            queued.append(task)
-        meant.append(task)
+async def _requeue(supervisor: Supervisor, again: retrying.Again) -> None:
+    queued = retrying.begin(supervisor, again)
     try:
         await supervisor.ledger.commit()
     finally:
         # stored or not yet: the end that came before is, so another attempt may begin
         for task in queued:
-            supervisor.ledger.enqueue(task)
+            if task.state is State.QUEUED:
+                supervisor.ledger.enqueue(task)
+        for parent in again.reopen.values():
+            families.settle_soon(supervisor, parent)
         await supervisor.tell_unended()
         supervisor.dispatch.wake.set()
-    return [task.row() for task in meant]
 
 
 async def forget(supervisor: Supervisor, names: Sequence[str]) -> int:
-    """Deletes ended tasks with everything they left."""
+    """Deletes ended tasks with everything they left, and what they were split into.
+
+    Raises:
+        NoSuchTask: one means nothing, or too much.
+        Refused: one has not ended, or is a part of one that stays.
+    """
     found = await resolve_all(supervisor, names)
     for task in found:
         if not task.state.ended:
             raise Refused(f"{task.name} is {task.state}, not ended.", "Stop it first.")
+    ids = await whole_families(supervisor, found)
     # who hangs up now has deleted them all the same: no output is left without its record
-    return await seen_through(_forget(supervisor, found))
+    return await seen_through(_forget(supervisor, ids))
 
 
-async def _forget(supervisor: Supervisor, found: Sequence[Task]) -> int:
+async def _forget(supervisor: Supervisor, ids: Sequence[str]) -> int:
     await supervisor.ledger.commit()
-    gone = await supervisor.store.forget([task.id for task in found])
-    for task in found:
-        supervisor.ledger.forgotten(task.id)
-        await asyncio.to_thread(remove_files, supervisor.state, task.id)
+    gone = await supervisor.store.forget(ids)
+    for task_id in ids:
+        if (held := supervisor.ledger.get(task_id)) is None or held.state.ended:
+            supervisor.ledger.forgotten(task_id)
+            await asyncio.to_thread(remove_files, supervisor.state, task_id)
     await supervisor.clear_environments()
     return gone
 
@@ -407,7 +351,7 @@ async def settled(supervisor: Supervisor, names: Sequence[str]) -> list[Row]:
     found = [await resolve(supervisor, text) for text in names]
     watcher = supervisor.gallery.enter()
     try:
-        while not all(task.state.ended for task in found):
+        while not all(map(over, found)):
             await watcher.stirred()
         # what a waiter is told must be true after a crash as well
         while True:

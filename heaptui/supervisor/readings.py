@@ -44,7 +44,7 @@ class Readings:
             if task.gauge is not None and (not task.spark or second % _SPARK_EVERY_S == 0):
                 task.spark = task.gauge.spark()
             if visibly_moved(task) or grown:
-                self._gallery.changed(task.id)
+                self._ledger.changed(task)
             if store_peaks:
                 self._ledger.peaked(task)
         if second // 60 == self._minute:

@@ -31,6 +31,10 @@ class Step(StrEnum):
     """It was being stopped: see that through."""
     GO_ON_DRAINING = "go-on-draining"
     """It was being recycled: ask it once more."""
+    GO_ON_SPLITTING = "go-on-splitting"
+    """It was asked to end so that it can be divided: ask it once more."""
+    AWAIT_CHILDREN = "await-children"
+    """It was split: its children say how it ends."""
     FOLLOW = "follow"
     """It runs, or its end is on its way: nothing to do but listen."""
     LOST = "lost"
@@ -83,6 +87,10 @@ def _action(task: Task, known: Known | None) -> Action:
             step = Step.GO_ON_STOPPING
         case State.RECYCLING if known is not None and current and known.live:
             step = Step.GO_ON_DRAINING
+        case State.SPLITTING if known is not None and current and known.live:
+            step = Step.GO_ON_SPLITTING
+        case State.SPLIT:
+            step = Step.AWAIT_CHILDREN
         case _ if current:
             step = Step.FOLLOW
         case _:

@@ -7,27 +7,33 @@ import os
 from pathlib import Path
 
 from heaptui.errors import NoSuchTask, StorageTrouble
-from heaptui.model import AttemptRecord, ResultFile
+from heaptui.model import AttemptRecord, ResultFile, State
 from heaptui.supervisor.loop import Supervisor
 from heaptui.supervisor.operations import resolve
 
 
 async def result(supervisor: Supervisor, task: str) -> ResultFile:
-    """The newest result of a task, of whichever attempt.
+    """The newest result of a task, of whichever attempt; of one that was split, all of it.
 
     Raises:
-        NoSuchTask: no such task, or it has handed in none.
+        NoSuchTask: no such task, or it has handed in none, or not all of it.
         StorageTrouble: it is there and cannot be looked at.
     """
     found = await resolve(supervisor, task)
+    if found.state is State.SPLIT:
+        ended = sum(child.state.ended for child in found.children)
+        raise NoSuchTask(
+            f"{found.name} ({found.id}) has no result yet: {ended} of its {len(found.children)} "
+            "children have ended.",
+            "`heaptui result --wait` waits for the others; each child's own can be had by its id.",
+        )
     path = supervisor.state.result(found.id)
     status = await asyncio.to_thread(_look, path)
     if status is None:
-        ended = found.state.ended
         raise NoSuchTask(
             f"{found.name} ({found.id}) has handed in no result.",
             "A worker hands one in by heaptui.worker, or writes it to $HEAPTUI_RESULT."
-            if ended
+            if found.state.ended
             else "It has not ended: `heaptui result --wait` waits for that.",
         )
     attempts = await supervisor.store.attempts(found.id)

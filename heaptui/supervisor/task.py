@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from heaptui.engine.base import Exited
+from heaptui.inputs import Division
 from heaptui.model import (
     AttemptRecord,
     CapMeans,
@@ -22,7 +23,7 @@ from heaptui.model import (
     VerdictKind,
     Work,
 )
-from heaptui.store.records import Recovery, StoredTask
+from heaptui.store.records import Kin, Recovery, StoredTask
 from heaptui.supervisor.metrics import Gauge, climbs, seconds_to_cap
 
 _HELD_BY_KERNEL = (CapMeans.CGROUP1, CapMeans.CGROUP2)
@@ -82,6 +83,16 @@ class Task:
     handed: str | None = None
     active_at: float | None = None
     admitted_at: float | None = None
+    parent: str = ""
+    kin: Kin = field(default_factory=Kin)
+    items: int | None = None
+    items_done: int | None = None
+    context_tokens: int | None = None
+    context_limit: int | None = None
+    division: Division | None = None
+    """How it is split, while it is."""
+    children: list[Task] = field(default_factory=list)
+    """Those it was split into, in their order, while they are held."""
 
     @property
     def name(self) -> str:
@@ -122,6 +133,9 @@ class Task:
     def row(self) -> Row:
         spec, largest = self.spec, self.largest_heap
         sample = self.sample if self.state.live else None
+        done, total = (self.work.done, self.work.total) if self.work else (None, None)
+        if done is None and self.items_done is not None:
+            done, total = self.items_done, self.items
         planned = self.heap_limit_bytes if spec.kind is Kind.NODE else None
         derived = {
             "kind": spec.kind,
@@ -142,15 +156,37 @@ class Task:
             "heaps": len(self.heaps),
             "heap_absent": None if largest else self.heap_absent,
             "wait_reason": self.wait_reason if not self.state.ended else None,
-            "done": self.work.done if self.work else None,
-            "total": self.work.total if self.work else None,
+            "parent": self.parent or None,
+            "part": self.kin.part,
+            "depth": self.kin.depth,
+            "title": self.kin.title,
+            "after": self.kin.after,
+            "children": self.kin.children,
+            "done": done,
+            "total": total,
             "progress": self.work.text if self.work else "",
             "can": self.work.can if self.work and self.state.live else (),
             "recycles": self.recovery.recycles,
             "ooms": self.recovery.ooms,
         }
         measured = {name: getattr(sample, name) for name in _MEASURED} if sample else {}
-        return Row(**(self._under(_SHOWN) | measured | derived))
+        together = self._together() if self.state is State.SPLIT else {}
+        return Row(**(self._under(_SHOWN) | measured | derived | together))
+
+    def _together(self) -> dict[str, Any]:
+        """What its children hold and have done, as one."""
+        rows = [child.row() for child in self.children]
+        parts = [
+            row for row, child in zip(rows, self.children, strict=True) if not child.kin.reduces
+        ]
+        sums = {name: _sum(getattr(row, name) for row in rows) for name in _SUMMED}
+        ended = sum(child.state.ended for child in self.children)
+        early = len(self.division.done) if self.division is not None else 0
+        done = early + sum(row.items_done or 0 for row in parts)
+        left_out = len(self.division.left_out) if self.division is not None else 0
+        total = None if self.items is None else self.items - left_out
+        progress = f"{ended} of {len(self.children)} children ended"
+        return sums | {"items_done": done, "done": done, "total": total, "progress": progress}
 
     def _under(self, names: Iterable[str]) -> dict[str, Any]:
         return {name: getattr(self, name) for name in names}
@@ -164,7 +200,7 @@ class Task:
         self.wait_reason = self.pid = self.cap_means = self.sample = self.growth = None
         self.attempt_peak = self.heap_peak_bytes = self.heap_absent = None
         self.raised_cap = self.highest_cap = self.work = self.doing = self.active_at = None
-        self.handed = None
+        self.handed = self.context_tokens = self.context_limit = None
         self.shown = ()
         self.evidence, self.spark, self.heaps, self.output_bytes = (), (), (), 0
         self.gauge = Gauge()
@@ -200,6 +236,10 @@ class Task:
             self.checkpoint_bytes = work.checkpoint_bytes
         if work.result_bytes is not None:
             self.result_bytes = work.result_bytes
+        if work.items_done is not None and self.items is not None:
+            self.items_done = min(work.items_done, self.items)
+        if work.context_tokens is not None:
+            self.context_tokens, self.context_limit = work.context_tokens, work.context_limit
 
     def measured(self, sample: TaskSample, at: float) -> None:
         gauge = self.gauge = self.gauge or Gauge()
@@ -222,6 +262,12 @@ class Task:
         self.highest_cap = max(self.highest_cap or 0, cap_bytes or 0) or None
 
 
+def _sum(figures: Iterable[Any]) -> Any:
+    """Of those that are known; None where none is."""
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None
+
+
 def revived(stored: StoredTask) -> Task:
     """A task as it was stored, without what only a live process tells."""
     return Task(**structs.asdict(stored))
@@ -231,4 +277,5 @@ _HELD = {"name", *(one.name for one in fields(Task))}
 # what a task and its outward forms call by one name is said once
 _SHOWN = tuple(_HELD & set(Row.__struct_fields__))
 _OF_ATTEMPT = tuple(_HELD & set(AttemptRecord.__struct_fields__))
+_SUMMED = ("memory_bytes", "rss_bytes", "cpu_percent", "processes", "growth_bytes_per_min")
 _MEASURED = tuple(set(TaskSample.__struct_fields__) & set(Row.__struct_fields__))

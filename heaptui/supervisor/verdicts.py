@@ -96,6 +96,7 @@ _STOPPED = {
     "kill": "killed by the operator",
     "drain": "drained by the operator",
     "recycle": "recycled",
+    "split": "ended to be split",
 }
 
 
@@ -106,21 +107,24 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def judge(exited: Exited, stop_why: str | None, timeout_s: float | None) -> Verdict:
+def judge(
+    exited: Exited, stop_why: str | None, timeout_s: float | None, items: int | None = None
+) -> Verdict:
     """The verdict on an attempt that ended.
 
-    `stop_why` is what heaptui was doing to it: `stop`, `kill`, `drain`, `recycle`, `timeout` or
-    None. An attempt that finished by itself with 0 while it was being stopped counts as finished:
-    its work is done. One that was recycled, or that says that it drained, is so only with its
-    result.
+    `stop_why` is what heaptui was doing to it: `stop`, `kill`, `drain`, `recycle`, `split`,
+    `timeout` or None. An attempt that finished by itself with 0 while it was being stopped counts
+    as finished: its work is done. One that was recycled or is to be split is so only with its
+    result, and one that says that it drained is not; nor is one that had `items` to work through
+    and reported fewer of them.
     """
-    kind, text = _answer(exited, stop_why, timeout_s)
+    kind, text = _answer(exited, stop_why, timeout_s, items)
     brief = kind is VerdictKind.FINISHED
     return Verdict(kind, text, _evidence(exited, brief=brief))
 
 
 def _answer(
-    exited: Exited, stop_why: str | None, timeout_s: float | None
+    exited: Exited, stop_why: str | None, timeout_s: float | None, items: int | None
 ) -> tuple[VerdictKind, str]:
     if exited.error is not None:
         return VerdictKind.BAD_LAUNCH, exited.error
@@ -130,7 +134,7 @@ def _answer(
     return (
         _by_the_host(exited, stopping=stopping)
         or _out_of_memory(exited, stopping=stopping)
-        or (_stopped(exited, stop_why, timeout_s) if stopping else None)
+        or (_stopped(exited, stop_why, timeout_s, items) if stopping else None)
         or _by_its_end(exited)
     )
 
@@ -205,12 +209,12 @@ def _fatal(traces: Traces) -> list[RuntimeReport]:
 
 
 def _stopped(
-    exited: Exited, stop_why: str | None, timeout_s: float | None
+    exited: Exited, stop_why: str | None, timeout_s: float | None, items: int | None
 ) -> tuple[VerdictKind, str]:
     if stop_why == "timeout":
         limit = units.duration(timeout_s)
         return VerdictKind.TIMED_OUT, f"ended after its time-out of {limit}"
-    if exited.code == 0 and not _has_more_to_do(exited, stop_why):
+    if exited.code == 0 and not _has_more_to_do(exited, stop_why, items):
         return VerdictKind.FINISHED, "finished"
     text = "ended by heaptui" if stop_why is None else _STOPPED.get(stop_why, _BY_OPERATOR)
     if stop_why == "drain" and (exited.work is None or not exited.work.drained):
@@ -221,12 +225,19 @@ def _stopped(
     return VerdictKind.STOPPED, text
 
 
-def _has_more_to_do(exited: Exited, stop_why: str | None) -> bool:
-    """A worker that was asked to end early is done only if it told its result."""
+def _has_more_to_do(exited: Exited, stop_why: str | None, items: int | None) -> bool:
+    """A worker that was asked to end early is done only if it told its result; what it handed in
+    before it said that it drained is no more than its own part, and so is what one handed in that
+    reported some of its items and not all."""
     work = exited.work
-    if work is not None and work.result_bytes is not None:
+    drained = work is not None and work.drained
+    resulted = work is not None and work.result_bytes is not None and not drained
+    reported = (work.items_done or 0) if work is not None else 0
+    if items is not None and reported < items and (reported or not resulted):
+        return True
+    if resulted:
         return False
-    return stop_why == "recycle" or (stop_why == "drain" and work is not None and work.drained)
+    return stop_why in ("recycle", "split") or (stop_why == "drain" and drained)
 
 
 def _by_its_end(exited: Exited) -> tuple[VerdictKind, str]:

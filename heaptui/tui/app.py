@@ -139,7 +139,7 @@ class HeaptuiApp(App[str], inherit_bindings=False):
         self._bell: Ring = bell
         self._ringing = Ringing()
         self.clock = clock
-        self.board = Board(order=remembered.order, reverse=remembered.reverse)
+        self.board = Board(order=remembered.order, reverse=remembered.reverse, tree=remembered.tree)
         self._paint_every_s = paint_every_s
         self._painted_at = 0.0
         self._paint_due = False

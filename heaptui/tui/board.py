@@ -3,7 +3,9 @@
 Pictures and changes come in by `apply`, keys by the other methods; the screen reads `visible`,
 `cursor` and the rest. The cursor belongs to a task, not to a line, and rows do not move under the
 hand: while something is held (a dialog, a mark, the filter prompt) the order stays as it is, and
-otherwise it changes at most every five seconds. Instants are seconds since the epoch.
+otherwise it changes at most every five seconds. As a tree, children stand under the task that was
+split into them, and a family where its member in the greatest danger would stand. Instants are
+seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from heaptui.model import ENDED_BADLY, Activity, Alert, Host, Row, State
 from heaptui.protocol import Change, Picture
 from heaptui.tui import order as orders
 from heaptui.tui.danger import ASKS, danger, danger_key
+from heaptui.tui.families import Families, Kinship
 
 REORDER_S = 5.0
 """Seconds the order lasts at least."""
@@ -37,10 +40,13 @@ class Sums:
     growth_bytes_per_min: float | None
     recycling: int = 0
     quarantined: int = 0
+    split: int = 0
 
 
 class Board:
-    def __init__(self, *, order: str = "danger", reverse: bool = False) -> None:
+    """`tree`: children stand under their parent, else every task for itself."""
+
+    def __init__(self, *, order: str = "danger", reverse: bool = False, tree: bool = True) -> None:
         self.order = order if order in orders.ORDERS else "danger"
         self.reverse = reverse
         self.rows: dict[str, Row] = {}
@@ -55,6 +61,7 @@ class Board:
         """Ended tasks that only history shows."""
         self.activities: tuple[Activity, ...] = ()
         """Long work that goes on now, the longest first."""
+        self._families = Families(tree=tree)
         self._alerts: tuple[Alert, ...] = ()
         self._seen: set[str] = set()
         self._put_away: set[str] = set()
@@ -90,6 +97,7 @@ class Board:
                     self.activities = _by_age(update.activities)
         self.down = None
         self.at = update.at
+        self._families.know(self.rows)
         self._forget_what_left()
         self.settle(now)
         if self._expected is not None and self.go(self._expected, now):
@@ -123,11 +131,20 @@ class Board:
             kept = [id for id in self.visible if self._matches(id)]
             have = set(self.visible)
             new = [row for id, row in self.rows.items() if id not in have and self._matches(id)]
-            # what is not in view and has ended was collapsed before
-            coming = orders.arranged(
-                (row for row in new if self.filter or not row.state.ended), self.order
-            )
-            self._show(kept + [row.id for row in coming])
+            coming = orders.arranged((row for row in new if self._comes(row)), self.order)
+            ids = kept + [row.id for row in coming]
+            # what is held does not move, not even for a child that just came
+            self._show(ids if self.frozen else self._families.grouped(ids))
+
+    def _comes(self, row: Row) -> bool:
+        """One that is not in view belongs there: what has ended was collapsed before, but for the
+        children of a task that waits for others of them."""
+        if self.filter:
+            return True
+        parent = self._families.parent(row)
+        if parent is None:
+            return not row.state.ended
+        return self._unfolded(row) and not (row.state.ended and parent.state.ended)
 
     def rearrange(self, now: float) -> None:
         """In order at once: the operator asked for it."""
@@ -136,10 +153,17 @@ class Board:
     def _arrange(self, now: float) -> None:
         self._arranged_at = now
         rows = [row for row in self.rows.values() if self._matches(row.id)]
-        shown = [row for row in rows if not row.state.ended]
-        ended = [row for row in rows if row.state.ended]
-        shown += ended if self.filter else self._recent(ended, now)
-        self._show([row.id for row in orders.arranged(shown, self.order, reverse=self.reverse)])
+        if not self.filter:
+            families = self._families
+            roots = [row for row in rows if families.parent(row) is None]
+            shown = [row for row in roots if not row.state.ended]
+            shown += self._recent([row for row in roots if row.state.ended], now)
+            there = {row.id for row in shown}
+            rows = [row for row in rows if families.root(row) in there]
+        arranged = orders.arranged(rows, self.order, reverse=self.reverse)
+        # what is closed counts for the place of its family too
+        ids = self._families.grouped([row.id for row in arranged])
+        self._show([id for id in ids if self.filter or self._unfolded(self.rows[id])])
 
     def _recent(self, ended: list[Row], now: float) -> list[Row]:
         """Of the ended tasks those that still belong on the screen."""
@@ -158,17 +182,78 @@ class Board:
     def _show(self, ids: Sequence[str]) -> None:
         before = self.visible
         self.visible = tuple(ids)
-        self.cursor = _neighbour(self.cursor, before, self.visible)
         shown = set(ids)
+        if self.cursor not in shown:
+            above = self._families.above(self.current)
+            over = next((row.id for row in above if row.id in shown), None)
+            self.cursor = over or _neighbour(self.cursor, before, self.visible)
+        self._families.place(self.visible)
         self.collapsed = (
             0
             if self.filter
-            else sum(row.state.ended and id not in shown for id, row in self.rows.items())
+            else sum(
+                row.state.ended and id not in shown and self._families.parent(row) is None
+                for id, row in self.rows.items()
+            )
         )
 
     def order_by(self, name: str, now: float, *, reverse: bool = False) -> None:
         self.order, self.reverse = name, reverse
         self.rearrange(now)
+
+    # --- families ----------------------------------------------------------------------------
+    def children(self, id: str) -> Sequence[Row]:
+        """What the task was split into, as far as that is held, in its order."""
+        return self._families.children(id)
+
+    def kinship(self, id: str) -> Kinship:
+        """What the row of a task that is shown tells of its family."""
+        return self._families.kinship(id)
+
+    @property
+    def tree(self) -> bool:
+        return self._families.tree
+
+    def as_tree(self, tree: bool, now: float) -> None:
+        """The children under their parents, or every task for itself."""
+        self._families.tree = tree
+        self.rearrange(now)
+
+    def fold(self) -> bool:
+        """Closes the family under the cursor; from a child the cursor goes to its parent. False:
+        there is nothing to close."""
+        row, families = self.current, self._families
+        if row is None or not self.tree:
+            return False
+        if families.children(row.id) and families.is_open(row, row) and not self.filter:
+            families.choose([row.id], opened=False)
+            self._show([id for id in self.visible if self._unfolded(self.rows[id])])
+            return True
+        parent = families.parent(row)
+        if parent is None or parent.id not in self.visible:
+            return False
+        self.cursor = parent.id
+        return True
+
+    def unfold(self) -> bool:
+        """Opens the family under the cursor, right below it: nothing else changes places. False:
+        there is nothing to open."""
+        row, families = self.current, self._families
+        if row is None or not self.tree or self.filter:
+            return False
+        if not families.children(row.id) or families.is_open(row, row):
+            return False
+        families.choose([row.id], opened=True)
+        below = [each for each in families.below(row) if self._unfolded(each)]
+        coming = families.grouped(
+            [each.id for each in orders.arranged(below, self.order, reverse=self.reverse)]
+        )
+        at = self.index + 1
+        self._show([*self.visible[:at], *coming, *self.visible[at:]])
+        return True
+
+    def _unfolded(self, row: Row) -> bool:
+        return self._families.unfolded(row, self.current)
 
     # --- filter ------------------------------------------------------------------------------
     def filter_by(self, text: str, now: float) -> None:
@@ -183,13 +268,16 @@ class Board:
         if not self.filter:
             return True
         verdict = row.verdict or ""
-        text = " ".join((row.name, row.id, row.kind, row.state, verdict, *row.argv)).casefold()
+        words = (row.name, row.title, row.id, row.kind, row.state, verdict, *row.argv)
+        text = " ".join(words).casefold()
         return all(word in text for word in self.filter.casefold().split())
 
     def sums(self) -> Sums:
         shown = [self.rows[id] for id in self.visible]
         states = [row.state for row in shown]
-        rows = [row for row in shown if not row.state.ended]
+        # the sums of a family stand in the row of its parent
+        summed = {row.id for row in shown if row.state is State.SPLIT}
+        rows = [row for row in shown if not row.state.ended and row.parent not in summed]
         memory = [row.memory_bytes for row in rows if row.memory_bytes is not None]
         growth = [row.growth_bytes_per_min for row in rows if row.growth_bytes_per_min is not None]
         return Sums(
@@ -198,6 +286,7 @@ class Board:
             growth_bytes_per_min=sum(growth) if growth else None,
             recycling=states.count(State.RECYCLING),
             quarantined=states.count(State.QUARANTINED),
+            split=states.count(State.SPLIT),
         )
 
     # --- cursor and marks --------------------------------------------------------------------
@@ -228,6 +317,8 @@ class Board:
         if id not in self.visible:
             self.filter = ""
             self.cursor = id
+            above = self._families.above(self.rows[id])
+            self._families.choose([row.id for row in above], opened=True)
             self.rearrange(now)
         self.cursor = id
         return True

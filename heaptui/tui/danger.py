@@ -58,15 +58,15 @@ def _soon(row: Row) -> float:
 
 
 def danger_key(row: Row) -> tuple[float, ...]:
-    """Ascending: the worst first, then what runs, what waits (in the order of its turn), what
-    ended: first what waits for the operator, then the latest.
+    """Ascending: the worst first, then what runs, be it by its children, what waits (in the order
+    of its turn), what ended: first what waits for the operator, then the latest.
 
     Time and memory count in steps (half a power of two, a quarter of one), so that two tasks of
     about the same size do not change places with every sample.
     """
     if row.state.ended:
         return (2, row.state not in ASKS, -(row.ended_at or row.created_at))
-    if not row.state.live:
+    if not row.state.live and (row.state is not State.SPLIT or row.memory_bytes is None):
         return (1, -row.priority, row.created_at)
     soon = _soon(row)
     time_step = int(log2(max(soon, 1.0)) * 2) if soon < 2 * SOON_S else inf

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from heaptui.model import AttemptRecord, Detail, Row, VerdictKind
 from heaptui.tui.cells import left
 from heaptui.tui.lines import Line, Role, field, flow, indented, one_line, sentence
+from heaptui.tui.relations import part_words, split_lines
 from heaptui.tui.widgets.dock.events import clock_time, evidence_of
 from heaptui.tui.widgets.dock.heap import heap_facts
 from heaptui.tui.words import cap_source_words
@@ -16,8 +17,9 @@ from heaptui.units import UNKNOWN, duration, short_size, size
 _LABEL = 11
 
 
-def task_facts(detail: Detail, width: int, now: float) -> list[Line]:
-    """The lines of the full view below its dock."""
+def task_facts(detail: Detail, width: int, now: float, children: Sequence[Row] = ()) -> list[Line]:
+    """The lines of the full view below its dock. `children` are what it was split into, as far as
+    they are held."""
     row = detail.row
     room = max(20, width - _LABEL - 2)
     command = one_line(shlex.join(detail.launch or row.argv))
@@ -25,6 +27,12 @@ def task_facts(detail: Detail, width: int, now: float) -> list[Line]:
     if detail.launch and detail.launch != row.argv:
         lines += _labelled("asked for", sentence(one_line(shlex.join(row.argv)), room, "dim"))
     lines += _labelled("in", sentence(one_line(row.cwd), room))
+    if part := part_words(row):
+        lines += _labelled("is", sentence(part, room))
+    if row.items is not None:
+        lines += _labelled("items", sentence(_items(row), room))
+    if row.children:
+        lines += _labelled("children", split_lines(row, children, room))
     lines += _labelled("limits", flow(_limits(row), room, gap=3))
     if detail.heaps or row.heap_absent:
         heap = heap_facts(detail.heaps, row, room, now)
@@ -32,6 +40,11 @@ def task_facts(detail: Detail, width: int, now: float) -> list[Line]:
     lines += _labelled("environment", _environment(detail.env_names, room))
     lines += _labelled("attempts", attempt_lines(detail.attempts, room, now))
     return lines
+
+
+def _items(row: Row) -> str:
+    done = "" if row.items_done is None else f", {row.items_done:,} of them done"
+    return f"{row.items or 0:,} to work through{done}"
 
 
 def _labelled(label: str, lines: Sequence[Line]) -> list[Line]:

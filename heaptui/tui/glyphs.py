@@ -29,6 +29,7 @@ class Glyphs:
     stopped: str = "⊘"
     lost: str = "?"
     quarantined: str = "▲"
+    split: str = "┬"
     alert: str = "▲"
     mark: str = "▌"
     soft: str = "┊"
@@ -53,7 +54,7 @@ class Glyphs:
         )
 
 
-_SPELLED = dict(zip("…·→←↑↓┊╵┈─│└●", "~.><^v|'--|`*", strict=True))
+_SPELLED = dict(zip("…·→←↑↓┊╵┈─│├└┬●", "~.><^v|'--||`Y*", strict=True))
 
 _FIELD: dict[State, str] = {
     State.QUEUED: "waiting",
@@ -61,7 +62,9 @@ _FIELD: dict[State, str] = {
     State.STARTING: "running",
     State.RUNNING: "running",
     State.RECYCLING: "recycling",
+    State.SPLITTING: "draining",
     State.STOPPING: "draining",
+    State.SPLIT: "split",
     State.DONE: "done",
     State.FAILED: "failed",
     State.STOPPED: "stopped",
@@ -80,6 +83,7 @@ ASCII = Glyphs(
     stopped="-",
     lost="?",
     quarantined="^",
+    split="Y",
     alert="!",
     mark=">",
     soft="|",

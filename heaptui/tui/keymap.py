@@ -17,10 +17,12 @@ from heaptui.tui.keys import (
     key_entry,
     needs_ended,
     needs_recyclable,
+    needs_splittable,
     needs_task,
     needs_unended,
 )
 from heaptui.tui.measures.keys import MEASURES
+from heaptui.tui.splitting.keys import SPLITTING
 
 _READING = (
     ("summary", "classes and what they hold"),
@@ -85,6 +87,8 @@ BINDINGS: tuple[Entry, ...] = (
     key_entry("table.page-down", "pagedown", "page down", "one page down", "table"),
     key_entry("table.first", "home", "first", "the first task", "table"),
     key_entry("table.last", "end", "last", "the last task", "table"),
+    key_entry("table.fold", "left", "close", "close the family of children", "table"),
+    key_entry("table.unfold", "right", "open", "open the family again", "table"),
     key_entry(
         "table.mark",
         "space",
@@ -152,6 +156,14 @@ BINDINGS: tuple[Entry, ...] = (
         rank=8,
     ),
     key_entry(
+        "task.split",
+        "x",
+        "split…",
+        "split: what is left of it goes to children that fit; shows first how",
+        available=needs_splittable,
+        rank=5,
+    ),
+    key_entry(
         "task.retry",
         "R",
         "retry",
@@ -187,6 +199,7 @@ BINDINGS: tuple[Entry, ...] = (
     ),
     key_entry("view.order", "o", "order", "order by the next column"),
     key_entry("view.reverse", "O", "reverse", "reverse the order"),
+    key_entry("view.tree", "t", "tree", "children under the task they come from, or all alike"),
     key_entry("view.history", "h", "history", "the attempts that ended"),
     key_entry("view.snapshots", "S", "snapshots", "the snapshots and findings of all tasks"),
     key_entry("view.alerts", "A", "alerts", "every alert: what it means, and what acts on it"),
@@ -243,6 +256,14 @@ BINDINGS: tuple[Entry, ...] = (
         "checkpoint, end, start again with a clean heap; asks first",
         "detail",
         available=needs_recyclable,
+    ),
+    key_entry(
+        "detail.split",
+        "x",
+        "split…",
+        "divide what is left of it among children; shows first how",
+        "detail",
+        available=needs_splittable,
     ),
     key_entry(
         "detail.raise",
@@ -322,6 +343,7 @@ BINDINGS: tuple[Entry, ...] = (
         action="read('after')",
     ),
     *MEASURES,
+    *SPLITTING,
     # the supervisor and the app
     key_entry(
         "dispatch.pause",

@@ -35,8 +35,8 @@ class Entry:
 
     `where` is the place that takes the key: `app` (everywhere), `main` (table and dock), `table`,
     `dock`, `detail` (a task on the whole screen), `history`, `snapshots` (those of all tasks),
-    `finding` (a leak hunt's), `reading` (inside a snapshot), `inspect` (foreign processes) or
-    `measures`.
+    `finding` (a leak hunt's), `reading` (inside a snapshot), `inspect` (foreign processes),
+    `measures`, `split` (the preview of one) or `share` (what a child is to do).
     `action` is the name of Textual's action. `rank` orders the footer, 0 is not shown there. A
     label that ends in an ellipsis asks before it acts.
     """
@@ -110,6 +110,32 @@ def needs_recyclable(row: Row | None) -> str | None:
             return "it is being stopped"
         case _:
             return "it does not run yet"
+
+
+_UNSPLITTABLE = {
+    State.DONE: "it is done: nothing is left of it",
+    State.STARTING: "it does not run yet",
+    State.RECYCLING: "it is being recycled",
+    State.STOPPING: "it is being stopped",
+    State.SPLITTING: "it is being split already",
+    State.SPLIT: "it is split already: its children do the work",
+}
+
+
+def needs_splittable(row: Row | None) -> str | None:
+    """What is left of it has to be known, and nothing else may be under way with it."""
+    if row is None:
+        return needs_task(row)
+    if row.children and row.state.ended:
+        return "it was split before: split one of its children"
+    if why := _UNSPLITTABLE.get(row.state):
+        return why
+    if row.items is None:
+        return (
+            "it names nothing that it works through: start it with --inputs, --inputs-from or "
+            "--task-file"
+        )
+    return None
 
 
 def key_entry(

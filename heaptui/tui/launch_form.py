@@ -17,6 +17,7 @@ from heaptui.model import Kind, TaskSpec
 from heaptui.runtime import presets
 from heaptui.runtime.launch import TRACEMALLOC_MAX
 from heaptui.runtime.names import clean_name, infer_kind
+from heaptui.runtime.naming_inputs import STANDARD_INPUT, Named
 from heaptui.runtime.programs import directory
 from heaptui.runtime.taskfile import COUNT_MAX, NOTHING_SAID, Fallback, repeated
 from heaptui.units import parse_duration, parse_size
@@ -28,6 +29,9 @@ FIELDS = (
     "cap",
     "heap",
     "timeout",
+    "inputs",
+    "from",
+    "tasks",
     "soft",
     "gc",
     "lost",
@@ -48,14 +52,18 @@ T = TypeVar("T")
 
 _RETRIES_MAX = 1000
 _PRIORITY_MAX = 1_000_000
+_NAMING = ("inputs", "from", "tasks")
+"""Fields that each say what it works through."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What the fields say: `specs` when all is understood, else what is wrong, by field."""
+    """What the fields say: `specs` when all is understood, else what is wrong, by field. `named` is
+    what they work through: nobody has looked yet whether it is there."""
 
     specs: list[TaskSpec] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)
+    named: Named = field(default_factory=Named)
 
 
 def command_words(text: str) -> tuple[str, ...]:
@@ -103,6 +111,9 @@ def read_form(values: Mapping[str, str], here: str, fallback: Fallback = NOTHING
     preset = _read(values, wrong, "preset", _preset, "")
     preload = _read(values, wrong, "preload", _yes_or_no, True)
     traced = _read(values, wrong, "traced", _whole(0, TRACEMALLOC_MAX), 0)
+    named = _named(values, wrong)
+    if named != Named() and count > 1:
+        wrong["count"] = "Each of them would work through the same: leave it at 1, and split it."
     if wrong:
         return Form(wrong=wrong)
     spec = TaskSpec(
@@ -119,7 +130,19 @@ def read_form(values: Mapping[str, str], here: str, fallback: Fallback = NOTHING
         retry_lost=retry_lost,
         gc=gc,
     )
-    return Form(specs=repeated(spec, count))
+    return Form(specs=repeated(spec, count), named=named)
+
+
+def _named(values: Mapping[str, str], wrong: dict[str, str]) -> Named:
+    named = Named(
+        inputs=_read(values, wrong, "inputs", _patterns, ()),
+        inputs_from=_read(values, wrong, "from", _list_path, None),
+        task_file=_read(values, wrong, "tasks", _path, None),
+    )
+    given = [name for name in _NAMING if values.get(name, "").strip()]
+    for name in given[1:]:
+        wrong[name] = f"Keep one: {given[0]} says already what it works through."
+    return named
 
 
 def _command(values: Mapping[str, str], wrong: dict[str, str]) -> tuple[str, ...]:
@@ -196,6 +219,20 @@ def _size(text: str) -> int | None:
 
 def _seconds(text: str) -> float | None:
     return parse_duration(text)
+
+
+def _patterns(text: str) -> tuple[str, ...]:
+    return command_words(text)
+
+
+def _path(text: str) -> str | None:
+    return text
+
+
+def _list_path(text: str) -> str | None:
+    if text == STANDARD_INPUT:
+        raise UsageError("A dialog has no standard input.", "Write the path of a file.")
+    return text
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:

@@ -24,6 +24,7 @@ ORDERS: dict[str, tuple[Key, bool]] = {
     "growth": (lambda row: row.growth_bytes_per_min, True),
     "to cap": (lambda row: row.to_cap_s, False),
     "cpu": (lambda row: row.cpu_percent, True),
+    "context": (lambda row: row.context_tokens, True),
     "age": (lambda row: row.started_at, False),
     "progress": (done_share, True),
     "tries": (lambda row: row.attempts, True),
@@ -48,8 +49,8 @@ def arranged(rows: Iterable[Row], name: str, *, reverse: bool = False) -> list[R
     for row in rows:
         place = ended if row.state.ended else unknown if key(row) is None else known
         place.append(row)
-    known.sort(key=lambda row: row.id)
+    known.sort(key=lambda row: (row.part, row.id))
     known.sort(key=key, reverse=largest_first != reverse)
-    unknown.sort(key=lambda row: (row.created_at, row.id))
-    ended.sort(key=lambda row: (danger_key(row), row.id))
+    unknown.sort(key=lambda row: (row.created_at, row.part, row.id))
+    ended.sort(key=lambda row: (danger_key(row), row.part, row.id))
     return known + unknown + ended

@@ -15,13 +15,14 @@ class _Values(Struct, kw_only=True):
 
     order: str = "danger"
     reverse: bool = False
+    tree: bool = True
     theme: str | None = None
     launch: dict[str, str] = field(default_factory=dict)
 
 
 class Remembered:
-    """`order` and `reverse` of the table, `theme`, and the `launch` dialog's last values by field
-    name. Assign, then `save`.
+    """`order` and `reverse` of the table, whether it is a `tree`, `theme`, and the last values of
+    the `launch` dialog by field name. Assign, then `save`.
 
     `path` None keeps it in memory only.
     """
@@ -31,6 +32,7 @@ class Remembered:
         values = _read(path) if path is not None else _Values()
         self.order = values.order
         self.reverse = values.reverse
+        self.tree = values.tree
         self.theme = values.theme
         self.launch = values.launch
 
@@ -45,6 +47,7 @@ class Remembered:
         values = _Values(
             order=self.order,
             reverse=self.reverse,
+            tree=self.tree,
             theme=self.theme,
             launch=self.launch,
         )

@@ -47,6 +47,12 @@ def drain_of(node: DOMNode, rows: Iterable[Row]) -> float:
     return max((policy.of(row.kind).drain_s for row in rows), default=0.0)
 
 
+def children_of(node: DOMNode, rows: Iterable[Row]) -> list[Row]:
+    """What these tasks were split into, as far as the app around `node` holds it."""
+    board = cast("_Pictured", node.app).board
+    return [child for row in rows for child in board.children(row.id)]
+
+
 def machine_of(node: DOMNode) -> HostSample | None:
     """The machine's figures as the app around `node` shows them; None before there are any."""
     host = cast("_Pictured", node.app).board.host

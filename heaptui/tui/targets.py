@@ -6,9 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heaptui.model import Detail, ProcessSample, Row
-from heaptui.tui.cells import cut
+from heaptui.family import split_words
+from heaptui.model import Detail, ProcessSample, Row, State
+from heaptui.tui.cells import cut, safe
 from heaptui.tui.lines import Line, field, fitted, flow, one_line, sentence
+from heaptui.tui.relations import children_lines
 from heaptui.tui.words import loss_words
 from heaptui.units import duration, size
 
@@ -55,9 +57,13 @@ def identity_of(row: Row) -> str:
     return identity
 
 
-def one_target(row: Row, detail: Detail | None, width: int, now: float) -> list[Line]:
-    """Which task, which attempt, which process, and what ends with it."""
+def one_target(
+    row: Row, detail: Detail | None, width: int, now: float, children: Sequence[Row] = ()
+) -> list[Line]:
+    """Which task, which attempt, which process, and what ends with it, be it `children`."""
     lines = sentence(identity_of(row), width)
+    if row.state is State.SPLIT:
+        return lines + _with_children(row, children, width)
     if not row.state.live:
         return lines + sentence("it waits: nothing runs, it leaves the queue", width)
     worked = "" if row.started_at is None else f"; {duration(now - row.started_at)} of work"
@@ -68,6 +74,23 @@ def one_target(row: Row, detail: Detail | None, width: int, now: float) -> list[
     if row.retries:
         lines += sentence("what is stopped is not retried", width, "dim")
     return lines
+
+
+def _with_children(row: Row, children: Sequence[Row], width: int) -> list[Line]:
+    """Those of the children that a stop would end."""
+    lines = sentence(safe(split_words(row, children)), width)
+    going = [child for child in children if not child.state.ended]
+    if going:
+        lines += sentence(f"ends its {_children(len(going))} that have not ended:", width)
+        lines += children_lines(going[:LISTED], width)
+        if len(going) > LISTED:
+            lines.append(((f"and {len(going) - LISTED} more", "dim"),))
+    lines.append(field("gives back", size(row.memory_bytes)))
+    return lines + sentence("the results of those that are done are kept", width, "dim")
+
+
+def _children(count: int) -> str:
+    return f"{count} child" if count == 1 else f"{count} children"
 
 
 def _processes(row: Row, detail: Detail | None) -> str:
@@ -91,6 +114,8 @@ def several_targets(rows: Sequence[Row], width: int, now: float) -> list[Line]:
     lines: list[Line] = []
     for row in rows[:LISTED]:
         pid = "waits" if row.pid is None else f"pid {row.pid}"
+        if row.state is State.SPLIT:
+            pid = _children(row.children)
         worked = "" if row.started_at is None else duration(now - row.started_at)
         name = fitted(((called(row), "strong"),), width - 36)
         rest = f"  {pid:<12} try {row.attempts:<3}{size(row.memory_bytes):>7} {worked:>6}"
@@ -104,7 +129,10 @@ def several_targets(rows: Sequence[Row], width: int, now: float) -> list[Line]:
         sums.append(field("processes", str(sum(counts))))
     if memory:
         sums.append(field("memory", size(sum(memory))))
-    waiting = sum(not row.state.live for row in rows)
+    split = sum(row.children for row in rows if row.state is State.SPLIT)
+    if split:
+        sums.append(field("with their children", str(split)))
+    waiting = sum(not row.state.live and row.state is not State.SPLIT for row in rows)
     kept = sum(row.checkpoint_at is not None for row in rows)
     if kept:
         sums.append(field("with a checkpoint", str(kept)))

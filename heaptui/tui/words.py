@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heaptui import family
 from heaptui.model import Row, VerdictKind
 from heaptui.tui.cells import safe
 from heaptui.units import duration, size
@@ -29,6 +30,8 @@ _CAP_SOURCES = {
     "raised": "raised for now",
 }
 
+_PAIR_MAX = 11
+"""Cells of `done/total` that still read at a glance."""
 _PLAIN_MAX = 1e7
 """Larger counts are written with an exponent: they are no figures of work that anybody reads."""
 
@@ -49,20 +52,30 @@ def done_share(row: Row) -> float | None:
     return row.done / row.total
 
 
+def label_of(row: Row, *, within: bool) -> str:
+    """As `family.label_of`, harmless."""
+    return safe(family.label_of(row, within=within))
+
+
+def pair_words(row: Row) -> str:
+    """`57/200`, `57` where nobody says of how many; "" for nothing."""
+    of = "" if done_share(row) is None else f"/{_number(row.total)}"
+    return _number(row.done) + of
+
+
 def progress_words(row: Row) -> str:
-    """`120 of 200 (60 %) parses file 120`, as much of it as the worker tells; "" for nothing."""
-    parts = []
-    if row.done is not None:
-        share = done_share(row)
-        of = "" if share is None else f" of {_number(row.total)} ({share:.0%})".replace("%", " %")
-        parts.append(_number(row.done) + of)
-    return " ".join([*parts, safe(row.progress)]).strip()
+    """`120/200 (60 %) parses file 120`, as much of it as the worker tells; "" for nothing."""
+    share = done_share(row)
+    percent = "" if share is None else f"({share:.0%})".replace("%", " %")
+    return " ".join(part for part in (pair_words(row), percent, safe(row.progress)) if part)
 
 
 def progress_cell(row: Row) -> str:
-    """The same for a column: `60% parses file 120`, `120 parses file 120`."""
-    share = done_share(row)
-    amount = f"{share:.0%}" if share is not None else _number(row.done)
+    """The same for a column: `120/200 parses file 120`, `60% parses file 120` where the figures are
+    long or no whole numbers."""
+    pair, share = pair_words(row), done_share(row)
+    counted = len(pair) <= _PAIR_MAX and (row.done or 0.0) % 1 == (row.total or 0.0) % 1 == 0
+    amount = pair if share is None or counted else f"{share:.0%}"
     return " ".join((amount, safe(row.progress))).strip()
 
 

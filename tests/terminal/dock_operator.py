@@ -11,6 +11,7 @@ from textual.app import App, ComposeResult
 from heaptui.client import Update
 from heaptui.config import PolicyConfig
 from heaptui.errors import HeaptuiError, NoSuchTask
+from heaptui.inputs import Inputs
 from heaptui.model import (
     AttemptRecord,
     CapMeans,
@@ -26,6 +27,7 @@ from heaptui.model import (
     VerdictKind,
 )
 from heaptui.protocol import Pong
+from heaptui.tui.board import Board
 from heaptui.tui.glyphs import UNICODE, Glyphs
 from heaptui.tui.keymap import BINDINGS
 from heaptui.tui.themes import Palette, load
@@ -130,6 +132,7 @@ class DockOperator:
         self.refusal: HeaptuiError | None = None
         self.records: list[AttemptRecord] = []
         self.submitted: list[TaskSpec] = []
+        self.inputs: list[Inputs | None] = []
         self.heap = HeapScript({id: detail.row for id, detail in self.details.items()}, self.calls)
         self.collect = self.heap.collect
         self.plan_snapshot = self.heap.plan_snapshot
@@ -150,10 +153,16 @@ class DockOperator:
         self.details[row.id] = a_detail(row) if before is None else _with_row(before, row)
         return row
 
-    async def submit(self, specs: list[TaskSpec], environment: dict[str, str]) -> list[str]:
+    async def submit(
+        self,
+        specs: list[TaskSpec],
+        environment: dict[str, str],
+        inputs: Sequence[Inputs | None] = (),
+    ) -> list[str]:
         self.calls.append(("submit", specs, environment))
         if self.refusal is not None:
             raise self.refusal
+        self.inputs += inputs
         self.submitted += specs
         return [f"new{index:03}" for index in range(len(specs))]
 
@@ -274,6 +283,7 @@ class DockApp(App[object]):
         self.palette: Palette = palettes[palette]
         self.glyphs = glyphs
         self.clock = clock
+        self.board = Board()
         self.entries = BINDINGS
         self.policy = PolicyConfig()
         self.operator = operator

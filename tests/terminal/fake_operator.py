@@ -14,6 +14,7 @@ import msgspec
 
 from heaptui.client import Update
 from heaptui.errors import NoSuchTask
+from heaptui.inputs import Inputs
 from heaptui.model import (
     Alert,
     AttemptRecord,
@@ -35,6 +36,7 @@ from heaptui.model import (
 from heaptui.protocol import Change, Picture, Pong, new_ids
 from heaptui.units import GIB, KIB, MIB
 from tests.terminal.heap_scene import HeapScript, heaps_of
+from tests.terminal.split_scene import SplitScript
 
 NOW = 1_700_000_000.0
 """2023-11-14 22:13:20 UTC."""
@@ -280,6 +282,9 @@ class FakeOperator:
         self.raise_limits = self.heap.raise_limits
         self.recycle = self.heap.recycle
         self.look_at_self = self.heap.look_at_self
+        self.division = SplitScript(self.rows, self.calls)
+        self.plan_split = self.division.plan_split
+        self.split = self.division.split
 
     def send(self, update: Update) -> None:
         if isinstance(update, Picture | Change):
@@ -292,8 +297,13 @@ class FakeOperator:
         while True:
             yield await self._more.get()
 
-    async def submit(self, specs: list[TaskSpec], environment: dict[str, str]) -> list[str]:
-        self.calls.append(("submit", specs))
+    async def submit(
+        self,
+        specs: list[TaskSpec],
+        environment: dict[str, str],
+        inputs: Sequence[Inputs | None] = (),
+    ) -> list[str]:
+        self.calls.append(("submit", (specs, list(inputs)) if inputs else specs))
         return new_ids(len(specs))
 
     async def tasks(self, *, all: bool = False) -> list[Row]:

@@ -207,7 +207,7 @@ async def test_measures_are_a_key_away(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_wide_terminal_shows_how_far_the_work_is() -> None:
     app = make_app(FakeOperator(policy_picture()))
     async with on_stage(app, (200, 50)):
-        assert "PROGRESS" in text_on(app) and "60% chapter 12 of the login flow" in text_on(app)
+        assert "PROGRESS" in text_on(app) and "120/200 chapter 12 of the login" in text_on(app)
     app = make_app(FakeOperator(policy_picture()))
     async with on_stage(app, (120, 40)):
         assert "PROGRESS" not in text_on(app)

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.terminal.fake_operator import FakeOperator, many, picture
+from tests.terminal.family_scene import family_picture
 from tests.terminal.heap_scene import WRITING, an_activity
 from tests.terminal.policy_scene import policy_picture
 from tests.terminal.stage import make_app, text_on, until
@@ -85,3 +86,18 @@ def test_recycling_and_alerts(snap_compare: Any, key: str) -> None:
 @pytest.mark.parametrize("theme", ["light", "ansi"])
 def test_themes(snap_compare: Any, theme: str) -> None:
     assert snap_compare(make_app(theme=theme), terminal_size=(80, 24), run_before=_charted)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=_NAMED)
+def test_families(snap_compare: Any, size: tuple[int, int]) -> None:
+    async def on_the_parent(pilot: Any) -> None:
+        await pilot.press("j")
+        await until(pilot, lambda: "-30 min" in text_on(pilot.app))
+
+    app = make_app(FakeOperator(family_picture()))
+    assert snap_compare(app, terminal_size=size, run_before=on_the_parent)
+
+
+def test_families_without_unicode(snap_compare: Any) -> None:
+    app = make_app(FakeOperator(family_picture()), ascii=True)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=_charted)

@@ -99,7 +99,7 @@ async def test_a_request_that_cannot_be_sent_is_refused_before_it_is(state):
 
     huge = TaskSpec(argv=("x" * protocol.LINE_MAX,), cwd="/")
     async with played(state, handler), Client(state, "t") as client:
-        with pytest.raises(UsageError, match="8 MB"):
+        with pytest.raises(UsageError, match="32 at most fit"):
             await client.submit([huge], {})
 
 

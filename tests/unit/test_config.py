@@ -38,6 +38,7 @@ def test_the_example_is_the_defaults_and_shows_every_key() -> None:
     assert table["heap"].pop("directory")
     assert table["admission"].pop("budget")
     assert table["alerts"].pop("hook")
+    assert table["split"].pop("planner")
     assert table["metrics"].pop("port")
     assert config.parse(live, "example").policy.of(model.Kind.NODE).gc.at_share == 0.7
     assert table["policy"].pop("kinds")

@@ -7,8 +7,11 @@ import pytest
 from msgspec import Struct
 
 from heaptui import errors, protocol
+from heaptui.inputs import Inputs, Item, Share, Source
 from heaptui.model import Kind, Limits, TaskSpec
 from heaptui.protocol import CALLS, Call, new_ids
+
+ITEM = Item("a b/ü.py:1-40", 12, of="a b/ü.py", first=1, last=40)
 
 EXAMPLES: list[Struct] = [
     protocol.Hello("app"),
@@ -24,6 +27,7 @@ EXAMPLES: list[Struct] = [
             )
         ],
         environment={"PATH": "/bin"},
+        inputs=[Inputs(source=Source.FILES, items=(ITEM, Item("c", 0)), origin="*")],
     ),
     protocol.ListTasks(all=True),
     protocol.Show("abc", 3),
@@ -47,6 +51,14 @@ EXAMPLES: list[Struct] = [
     protocol.CancelActivity("gc-1"),
     protocol.Raise(tasks=["abc"], cap_bytes=1 << 34),
     protocol.Recycle(tasks=["abc"], attempts=[2], insist=True),
+    protocol.PlanSplit(task="abc", into=4, budget_tokens=30_000, planner=("plan", "-x")),
+    protocol.Split(
+        task="abc",
+        shares=[Share(title="a", items=(ITEM,)), Share(title="b", items=(), after=(0,))],
+        attempt=2,
+        left_out=["d"],
+        reduce=("cat", "{results}"),
+    ),
     protocol.GetResult("abc"),
     protocol.GetMeasures(7),
     protocol.GetMetrics(),

@@ -8,13 +8,19 @@ from contextlib import closing
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
 from heaptui.cli.main import cli
-from heaptui.config import EXAMPLE
+from heaptui.config import EXAMPLE, Config
 from heaptui.errors import FAMILY
-from heaptui.model import AttemptRecord, CapMeans, Kind, Row, VerdictKind
+from heaptui.inputs import Item, Share, Source
+from heaptui.model import AttemptRecord, CapMeans, Kind, Row, State, VerdictKind
+from heaptui.runtime.prompts import fixed_prompt_tokens
 from heaptui.runtime.taskfile import tasks_from_toml
+from heaptui.splitting import agreement
+from heaptui.splitting.planner import Answer, Question
+from heaptui.splitting.strategies import possible
 from heaptui.store.records import Batch
 from heaptui.store.store import Store
 from heaptui.tui.keymap import markdown_table
@@ -66,7 +72,7 @@ def test_the_configuration_is_the_example() -> None:
 
 def test_the_task_file_says_what_the_text_says(tmp_path: Path) -> None:
     (example,) = fenced(section("Tasks"), "toml")
-    specs = tasks_from_toml(example, tmp_path)
+    specs = tasks_from_toml(example, tmp_path).specs
     assert [spec.name for spec in specs] == [
         "summarise/1", "summarise/2", "summarise/3", "count-words",
     ]  # fmt: skip
@@ -116,6 +122,38 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
 
 def test_every_field_of_ps_is_explained() -> None:
     assert first_cells(section("`ps --json`")) == set(Row.__struct_fields__)
+
+
+def test_every_state_is_named() -> None:
+    (row,) = re.findall(r"^\|.*\| `state`: (.*) \|$", section("`ps --json`"), re.MULTILINE)
+    assert row.split(", ") == [state.value for state in State]
+
+
+def test_every_strategy_is_told() -> None:
+    told = set(re.findall(r"`(\w+)`", section("What a task works through")))
+    assert {name for source in Source for name in possible(source)} <= told
+
+
+def test_the_planners_example_is_a_question_and_an_answer_to_it() -> None:
+    asked, answered = fenced(section("A planner, and strategies of your own"), "json")
+    question = msgspec.json.decode(asked, type=Question)
+    answer = msgspec.json.decode(answered, type=Answer)
+    assert set(msgspec.json.decode(asked)) == set(Question.__struct_fields__)
+    left = [Item(one.name, one.tokens) for one in question.items]
+    items = {item.name: item for item in left}
+    shares = [
+        Share(title=one.title, items=tuple(items[name] for name in one.items), after=one.after)
+        for one in answer.shares
+    ]
+    agreement.check(shares, left, lines_of=lambda name: 0)
+    assert all(share.tokens <= question.budget_tokens for share in shares)
+    assert question.budget_tokens + fixed_prompt_tokens(question.goal) == Config().split.budget
+
+
+def test_what_prompts_take_is_what_the_text_says() -> None:
+    (words,) = re.findall(r"heaptui knows the program \((.*?)\)", section("Splitting a task"))
+    for tokens, agent in re.findall(r"([\d.]+)k for (\w+)", words):
+        assert fixed_prompt_tokens([agent]) == float(tokens) * 1000
 
 
 def test_every_verdict_is_explained() -> None:

@@ -53,6 +53,26 @@ def test_a_duration_that_cannot_be_read_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "tokens"),
+    [("30k", 30_000), ("30000", 30_000), ("1.5M", 1_500_000), (" 30,000 ", 30_000), ("7.7K", 7700),
+     ("1_000_000", 1_000_000), ("1000M", units.TOKENS_MAX), ("0.001k", 1)],
+)  # fmt: skip
+def test_tokens_are_counted_in_plain_thousands(text: str, tokens: int) -> None:
+    assert units.parse_tokens(text) == tokens
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "0.9", "-30k", "30kb", "30G", "k", "3,00", ",000", "1e4", "٣k", "1001M", "9" * 400,
+     "9" * 400 + "M"],
+)  # fmt: skip
+def test_a_number_of_tokens_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--budget .* is no number of tokens") as caught:
+        units.parse_tokens(text, "--budget")
+    assert "30k" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
     ("value", "shown"),
     [
         (None, "·"),

@@ -20,6 +20,7 @@ import msgspec
 from heaptui.cli.context import Context
 from heaptui.cli.starting import ensure_served
 from heaptui.client import Client
+from heaptui.inputs import Inputs
 from heaptui.model import Kind, Limits, TaskSpec
 from heaptui.paths import StateDir, default_state
 from heaptui.units import GIB, MIB
@@ -30,10 +31,15 @@ PROGRAMS = Path(__file__).with_name("programs")
 PACKAGES = Path(__file__).parents[3]
 """Where this heaptui is imported from."""
 
+REVIEW, REVIEWED = "review-screens", "heaptui/tui/**/*.py"
+
 
 def workload(cwd: str) -> list[TaskSpec]:
-    """A growing Node heap, a steady one, a Python that breathes, one that leaks and is recycled, a
-    pipeline with children, a burst of small tasks, and one that fails."""
+    """A growing Node heap, a steady one, a Python that breathes, one that leaks and is recycled,
+    one that works through files, a pipeline with children, a burst of small tasks, and one that
+    fails."""
+    # whichever Python runs it finds the worker's side of heaptui
+    finds_heaptui = {"PYTHONPATH": str(PACKAGES)}
 
     def task(
         name: str, kind: Kind, *argv: str, cap: int, heap: int | None = None, priority: int = 0
@@ -66,8 +72,12 @@ def workload(cwd: str) -> list[TaskSpec]:
         ),
         msgspec.structs.replace(
             task("migrate-users", Kind.PYTHON, program("migrating.py"), cap=96 * MIB, priority=8),
-            # whichever Python runs it finds the worker's side of heaptui
-            env={"PYTHONPATH": str(PACKAGES)},
+            env=finds_heaptui,
+        ),
+        msgspec.structs.replace(
+            task(REVIEW, Kind.PYTHON, program("reviewing.py"), cap=128 * MIB, priority=8),
+            cwd=str(PACKAGES),
+            env=finds_heaptui,
         ),
         task("e2e-login", Kind.PYTHON, program("failing.py"), cap=128 * MIB, priority=5),
         *(
@@ -75,6 +85,15 @@ def workload(cwd: str) -> list[TaskSpec]:
             for number in range(1, 7)
         ),
     ]
+
+
+def works_through(spec: TaskSpec) -> Inputs | None:
+    """What a task of the workload names as its work."""
+    if spec.name != REVIEW:
+        return None
+    from heaptui.splitting import listed
+
+    return listed.files([REVIEWED], Path(spec.cwd))
 
 
 def demo_state() -> StateDir:
@@ -125,8 +144,8 @@ async def _goes_on(state: StateDir) -> bool:
 async def _fill(state: StateDir) -> None:
     specs = workload(str(PROGRAMS))
     async with _client(state) as client:
-        await client.dispatch(concurrency=7)
-        await client.submit(specs, dict(os.environ))
+        await client.dispatch(concurrency=9)
+        await client.submit(specs, dict(os.environ), [works_through(spec) for spec in specs])
 
 
 def _remove(state: StateDir) -> None:

@@ -25,6 +25,9 @@ IDLE_RECYCLES = 2
 BRIEF_S = 10.0
 """Between two recycles: in less, one that tells no progress has done nothing but start."""
 
+DIVIDED = " What is left is divided among children."
+"""Of why it is quarantined, where the policy splits it."""
+
 _TRIES_AGAIN = "tries again "
 
 
@@ -35,7 +38,8 @@ class End(Struct, frozen=True, kw_only=True):
     that its worker told a result. `ran_s` seconds, `at` the instant. `checkpointed`: a checkpoint
     stands. `done` units of work so far, None where the worker tells none. `larger` are the limits
     of another attempt, with the reason where there are none. `passing`: it was not executed for a
-    reason that is not its own.
+    reason that is not its own. `dividable`: what is left of
+    it can go to children without anybody being asked.
     """
 
     state: State
@@ -51,6 +55,7 @@ class End(Struct, frozen=True, kw_only=True):
     larger: Larger
     done: float | None = None
     passing: bool = False
+    dividable: bool = False
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -73,6 +78,8 @@ def decide(end: End, config: Config, policy: Policy) -> Decision:
     recycling = end.state is State.RECYCLING and not end.stopping
     if kind is VerdictKind.FINISHED and (end.resulted or not recycling):
         return Decision(trigger=Trigger.FINISHED, recovery=recovery)
+    if end.state is State.SPLITTING and not end.stopping:
+        return Decision(trigger=Trigger.SPLIT, recovery=replace(recovery, split_due=False))
     if end.stopping:
         stopped = kind is VerdictKind.STOPPED
         trigger = Trigger.STOPPED if stopped else Trigger.FAILED
@@ -199,5 +206,7 @@ def _quarantined(end: End, recovery: Recovery, why: str, no_more: str) -> Decisi
         f" It needs more than {size(recovery.outgrown_bytes)}." if recovery.outgrown_bytes else ""
     )
     kept = " Its checkpoint stands: a retry goes on from there." if end.checkpointed else ""
-    reason = f"{why}; {no_more}.{limit}{kept}"
+    divided = DIVIDED if end.dividable else ""
+    reason = f"{why}; {no_more}.{limit}{kept}{divided}"
+    recovery = replace(recovery, split_due=end.dividable)
     return Decision(trigger=Trigger.QUARANTINE, recovery=recovery, reason=reason, text=reason)

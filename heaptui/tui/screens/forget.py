@@ -53,6 +53,8 @@ class ForgetScreen(ModalScreen[str | None]):
         for row in self._rows[:LISTED]:
             tries = f"{row.attempts} attempt{'s' * (row.attempts != 1)}"
             what = f"{row.state.value}, {tries}, {size(row.output_bytes)} printed"
+            if row.children:
+                what += f", with the {row.children} it was split into"
             lines += sentence(f"task {row.id}, {called(row)}: {what}", WIDTH)
         if len(self._rows) > LISTED:
             lines.append(((f"and {len(self._rows) - LISTED} more", "dim"),))

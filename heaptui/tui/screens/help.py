@@ -35,6 +35,8 @@ _HEADINGS = {
     "reading": "Reading a snapshot",
     "inspect": "Other processes",
     "measures": "Measures",
+    "split": "A split",
+    "share": "What a child is to do",
     "dispatch": "The queue",
     "app": "heaptui",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 from pathlib import Path
@@ -17,7 +18,10 @@ from textual.widgets import Input
 
 from heaptui.client import Operator
 from heaptui.errors import HeaptuiError
+from heaptui.inputs import Inputs
 from heaptui.runtime.names import clean_name, infer_kind
+from heaptui.runtime.naming_inputs import Named
+from heaptui.runtime.naming_inputs import read as read_inputs
 from heaptui.runtime.taskfile import NOTHING_SAID, Fallback
 from heaptui.tui.cells import cut
 from heaptui.tui.launch_form import FIELDS, REMEMBERED, Form, command_words, read_form
@@ -34,6 +38,7 @@ _ROWS: tuple[tuple[str, ...], ...] = (
     ("command",),
     ("name", "kind"),
     ("cap", "heap", "timeout"),
+    ("inputs", "from", "tasks"),
     ("soft", "gc", "lost"),
     ("preset", "preload", "traced"),
     ("retries", "count", "priority"),
@@ -42,6 +47,9 @@ _ROWS: tuple[tuple[str, ...], ...] = (
 _LABELS = {"timeout": "time-out", "cwd": "in", "soft": "soft at", "lost": "if lost"}
 _BLANK = {
     "command": "a program and its arguments, as in a shell",
+    "inputs": "src/**/*.ts",
+    "from": "a list",
+    "tasks": "a file.md",
     "cap": "host's share",
     "heap": "by the cap",
     "soft": "by policy",
@@ -81,6 +89,9 @@ def _blank(fallback: Fallback) -> dict[str, str]:
 
 
 _EXPLAINED = {
+    "inputs": "works through paths and patterns: {items} or {slice} in the command",
+    "from": "works through a list, an item a line: {items} or {slice} in the command",
+    "tasks": "works through the unchecked boxes of a markdown file: {task_file}",
     "soft": "from this size on heaptui collects, checkpoints and recycles it",
     "gc": "garbage collection besides: off, every 5m, at 70% of the heap's limit",
     "lost": "when nobody knows how it ended: retry, or ask",
@@ -214,7 +225,8 @@ class LaunchScreen(ModalScreen[list[str] | None]):
 
     async def _send(self, form: Form) -> None:
         try:
-            ids = await self._operator.submit(form.specs, dict(os.environ))
+            inputs = await self._inputs(form)
+            ids = await self._operator.submit(form.specs, dict(os.environ), inputs)
         except HeaptuiError as error:
             self._said.show(
                 [
@@ -228,6 +240,17 @@ class LaunchScreen(ModalScreen[list[str] | None]):
         values = self.values
         self._remembered.launch = {name: values[name] for name in REMEMBERED}
         self.dismiss(ids)
+
+    async def _inputs(self, form: Form) -> list[Inputs]:
+        """What the task works through, looked up now; on a thread, because patterns may fit a
+        hundred thousand files."""
+        if form.named == Named():
+            return []
+        self._said.show([(("looks up what it works through…", "dim"),)])
+        cwd, here = Path(form.specs[0].cwd), Path(self._here)
+        inputs = await asyncio.to_thread(read_inputs, form.named, cwd=cwd, base=here)
+        self._said.show([])
+        return [] if inputs is None else [inputs]
 
     def action_cancel(self) -> None:
         self.dismiss(None)

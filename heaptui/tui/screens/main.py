@@ -17,6 +17,7 @@ from heaptui.tui.asking import Asking
 from heaptui.tui.heap_acting import HeapActing
 from heaptui.tui.keymap import bindings
 from heaptui.tui.lines import Line
+from heaptui.tui.splitting.acting import SplitActing
 from heaptui.tui.widgets.activities import activity_lines, to_cancel
 from heaptui.tui.widgets.alerts import alert_line
 from heaptui.tui.widgets.dock import Dock
@@ -73,6 +74,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._board = app.board
         asking = Asking(app, app.board, self.paint)
         self._heap = HeapActing(app, app.operator, asking, app.board.targets)
+        self._splitting = SplitActing(app, app.operator, asking, app.board.targets)
         self._acting = Acting(app, self.paint, self._heap.recycle_these)
         self._tall = False
         clock, glyphs = app.clock, app.glyphs
@@ -166,7 +168,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._show(self._activities, bool(activities) and not alone)
         self._activities.show(activities)
         self.table.paint()
-        self._dock.follow(board.current)
+        self._follow()
         for line in (self._too_small, self._header, self._alert, self._summary, self._footer):
             line.redraw()
 
@@ -204,7 +206,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.call_after_refresh(self._follow)
 
     def _follow(self) -> None:
-        self._dock.follow(self._board.current)
+        row = self._board.current
+        self._dock.follow(row, () if row is None else self._board.children(row.id))
 
     @on(events.DescendantFocus)
     @on(events.DescendantBlur)
@@ -261,6 +264,13 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._board.order_by(name, self._app.clock(), reverse=reverse)
         remembered = self._app.remembered
         remembered.order, remembered.reverse = name, reverse
+        self._app.remember()
+        self.paint()
+
+    def action_tree(self) -> None:
+        board, remembered = self._board, self._app.remembered
+        board.as_tree(not board.tree, self._app.clock())
+        remembered.tree = board.tree
         self._app.remember()
         self.paint()
 
@@ -357,6 +367,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def action_recycle(self) -> None:
         self._heap.recycle()
+
+    def action_split(self) -> None:
+        self._splitting.split()
 
     def action_raise_limits(self) -> None:
         self._heap.raise_limits()

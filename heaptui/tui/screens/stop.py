@@ -14,11 +14,11 @@ from textual.screen import ModalScreen
 
 from heaptui.client import Operator
 from heaptui.errors import HeaptuiError, NoSuchTask
-from heaptui.model import Detail, Row
+from heaptui.model import Detail, Row, State
 from heaptui.tui.keys import needs_recyclable
 from heaptui.tui.lines import BLANK, Line, sentence
 from heaptui.tui.screens.confirm import CANCEL
-from heaptui.tui.surroundings import clock_of, drain_of
+from heaptui.tui.surroundings import children_of, clock_of, drain_of
 from heaptui.tui.targets import Target, called, one_target, several_targets
 from heaptui.tui.widgets.dialog import WIDTH, Choice, Choices, Frame
 from heaptui.tui.widgets.lines_view import LinesView
@@ -60,6 +60,7 @@ class StopScreen(ModalScreen[str | Instead | None]):
         self._kill_first = now
         self._opened_at = 0.0
         self._detail: Detail | None = None
+        self._children: list[Row] = []
         self._firing = False
         self._said: list[Line] = []
 
@@ -75,6 +76,7 @@ class StopScreen(ModalScreen[str | Instead | None]):
 
     def on_mount(self) -> None:
         self._opened_at = clock_of(self)()
+        self._children = children_of(self, self._rows)
         self.query_one(Choices).focus()
         self._paint()
         if len(self._targets) == 1 and self._targets[0].row.state.live:
@@ -88,12 +90,12 @@ class StopScreen(ModalScreen[str | Instead | None]):
         rows = self._rows
         if not rows:
             return [CLOSE]
-        if not any(row.state.live for row in rows):
+        if not any(_runs(row) for row in rows):
             what = "take it from the queue" if len(rows) == 1 else "take them from the queue"
             return [CANCEL, Choice("t", what, "terminate")]
-        graces = {row.grace_s for row in rows if row.state.live}
+        live = [row for row in rows if _runs(row)]
+        graces = {row.grace_s for row in live}
         grace = f"{duration(graces.pop())} grace" if len(graces) == 1 else "each with its grace"
-        live = [row for row in rows if row.state.live]
         ways = [
             Choice("d", f"drain, {duration(drain_of(self, live))} to finish in", "drain"),
             Choice("t", f"terminate, {grace}", "terminate"),
@@ -121,7 +123,8 @@ class StopScreen(ModalScreen[str | Instead | None]):
         rows = self._rows
         lines: list[Line] = []
         if len(rows) == 1:
-            lines = one_target(rows[0], self._detail, WIDTH, self._opened_at)
+            named = [child for child in self._children if child.parent == rows[0].id]
+            lines = one_target(rows[0], self._detail, WIDTH, self._opened_at, named)
         elif rows:
             lines = several_targets(rows, WIDTH, self._opened_at)
         if self._said:
@@ -201,11 +204,13 @@ class StopScreen(ModalScreen[str | Instead | None]):
 def outcome(rows: Sequence[Row], way: str, drain_s: float) -> str:
     """What was done, in one sentence. `way`: drain, terminate or kill."""
     whom = called(rows[0]) if len(rows) == 1 else f"{len(rows)} tasks"
-    if not any(row.state.live for row in rows):
+    if not any(_runs(row) for row in rows):
         return f"{whom}: taken from the queue"
     counts = [row.processes for row in rows if row.processes is not None]
     count = sum(counts)
     tree = f"{count} process{'es' * (count != 1)}" if count else "its processes"
+    if any(row.state is State.SPLIT for row in rows):
+        tree = f"{tree} of its children" if len(rows) == 1 else f"{tree}, of children too"
     if way == "drain":
         left = f"what is left after {duration(drain_s)} is stopped"
         return f"{whom}: drains: finishes what is in hand; {left}"
@@ -214,6 +219,11 @@ def outcome(rows: Sequence[Row], way: str, drain_s: float) -> str:
     return f"{whom}: TERM sent to {tree}; what is left after {_grace(rows)} is killed"
 
 
+def _runs(row: Row) -> bool:
+    """A process may exist, be it of a child."""
+    return row.state.live or row.state is State.SPLIT
+
+
 def _grace(rows: Sequence[Row]) -> str:
-    graces = {row.grace_s for row in rows if row.state.live}
+    graces = {row.grace_s for row in rows if _runs(row)}
     return duration(graces.pop()) if len(graces) == 1 else "the grace of each"

@@ -18,7 +18,8 @@ from heaptui.tui.heap_acting import HeapActing
 from heaptui.tui.keymap import bindings
 from heaptui.tui.lines import Line, Span, ruled
 from heaptui.tui.screens.stop import Instead, StopScreen
-from heaptui.tui.surroundings import clock_of, entries_of
+from heaptui.tui.splitting.acting import SplitActing
+from heaptui.tui.surroundings import children_of, clock_of, entries_of
 from heaptui.tui.themes import glyphs_of
 from heaptui.tui.widgets.dock import Dock
 from heaptui.tui.widgets.footer import keys_line, keys_of
@@ -28,8 +29,8 @@ from heaptui.tui.widgets.painting import OneLine
 _REFRESH_S = 1.0
 _HINT: Line = (("esc", "sky"), (" back", "dim"))
 _KEYS = (
-    "detail.collect", "detail.snapshot", "detail.hunt", "detail.recycle", "detail.raise",
-    "detail.stop",
+    "detail.collect", "detail.snapshot", "detail.split", "detail.hunt", "detail.recycle",
+    "detail.raise", "detail.stop",
     "detail.other", "detail.back",
 )  # fmt: skip
 
@@ -68,6 +69,7 @@ class TaskScreen(Screen[None]):
     def on_mount(self) -> None:
         asking = Asking(self.app, painted=self._ask)
         self._heap = HeapActing(self.app, self._operator, asking, self._rows)
+        self._splitting = SplitActing(self.app, self._operator, asking, self._rows)
         self._dock.focus()
         self._ask()
         self.set_interval(_REFRESH_S, self._tick)
@@ -112,9 +114,11 @@ class TaskScreen(Screen[None]):
     def _paint(self) -> None:
         if self._detail is None or not self.is_mounted:
             return
-        self._dock.follow(self._detail.row)
+        row, now = self._detail.row, clock_of(self)()
+        children = children_of(self, [row])
+        self._dock.follow(row, children)
         self._keys.redraw()
-        self._facts.show(task_facts(self._detail, self.size.width, clock_of(self)()))
+        self._facts.show(task_facts(self._detail, self.size.width, now, children))
 
     # --- keys --------------------------------------------------------------------------------
     def action_back(self) -> None:
@@ -152,6 +156,9 @@ class TaskScreen(Screen[None]):
 
     def action_recycle(self) -> None:
         self._heap.recycle()
+
+    def action_split(self) -> None:
+        self._splitting.split()
 
     def action_stop(self) -> None:
         detail = self._detail

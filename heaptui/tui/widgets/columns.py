@@ -35,6 +35,8 @@ _COLUMNS = (
     Column("growth", "A MIN", 6, 1, "growth"),
     Column("to-cap", "TO CAP", 6, 1, "to cap"),
     Column("cpu", "CPU", 4, 1, "cpu"),
+    Column("context", "CONTEXT", 8, 1, "context"),
+    Column("context-short", "CTX", 5, 1, "context"),
     Column("age", "AGE", 5, 1, "age"),
     Column("tries", "TRY", 3, 1, "tries"),
     Column("progress", "PROGRESS", 16, 2, "progress", at_left=True),
@@ -48,7 +50,12 @@ _WIDE = 130
 PROGRESS_WIDE = 160
 """From here on the progress of work has a column, where a worker tells any."""
 _PROGRESS_MAX = 32
-_GIVE_WAY = ("spark", "cpu", "kind", "tries", "age", "heap-short", "cap", "growth", "to-cap", "bar")
+_SHORT = ("context", "heap")
+"""What has a short form where it is narrow, the first to be shortened first."""
+_GIVE_WAY = (
+    "spark", "cpu", "kind", "tries", "age", "heap-short", "cap",
+    "growth", "to-cap", "context-short", "bar",
+)  # fmt: skip
 """What goes where it is narrow, the first to go first; name and memory stay."""
 
 _LEAD = 3
@@ -66,21 +73,29 @@ class Layout:
     columns: tuple[tuple[Column, int], ...]
 
     def has(self, id: str) -> bool:
-        return any(column.id == id for column, _ in self.columns)
+        return self.has_any(id)
+
+    def has_any(self, *ids: str) -> bool:
+        return any(column.id in ids for column, _ in self.columns)
 
 
-def layout(width: int, longest_name: int, *, heap: bool, progress: bool = False) -> Layout:
+def layout(
+    width: int, longest_name: int, *, heap: bool, progress: bool = False, context: bool = False
+) -> Layout:
     """The columns for `width` cells. `heap`: some task's heap is known; `progress`: some worker
-    tells how far it is."""
-    there = [column.id for column in _COLUMNS if column.id != "heap-short"]
+    tells how far it is, `context` how full its context is."""
+    there = [column.id for column in _COLUMNS if not column.id.endswith("-short")]
     if not progress or width < PROGRESS_WIDE:
         there.remove("progress")
     if width < _WIDE:
         there = [id for id in there if id not in _WIDE_ONLY]
     if not heap:
         there.remove("heap")
-    if heap and _needs(there) > width:
-        there[there.index("heap")] = "heap-short"
+    if not context:
+        there.remove("context")
+    for id in _SHORT:
+        if id in there and _needs(there) > width:
+            there[there.index(id)] = f"{id}-short"
     for id in (*_WIDE_ONLY, *_GIVE_WAY):
         if _needs(there) <= width:
             break

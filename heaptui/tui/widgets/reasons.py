@@ -12,16 +12,25 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from heaptui import units
+from heaptui.family import split_words
 from heaptui.model import Row, State, VerdictKind
 from heaptui.tui.cells import left, right, safe
+from heaptui.tui.danger import Danger
+from heaptui.tui.families import ALONE, Kinship
 from heaptui.tui.lines import Role, Span
 from heaptui.tui.widgets.look import Look
-from heaptui.tui.words import verdict_words
+from heaptui.tui.words import pair_words, verdict_words
 
 _AGE_STEP_S = 10
 _LEGIBLE = 40
 """Cells of a reason that is cut and still says more than the short form."""
 _GAP = "   "
+_DOES = {State.RECYCLING: "recycles", State.SPLITTING: "drains to be split"}
+_STANDS: dict[Danger, Role] = {
+    Danger.CALM: "plain",
+    Danger.AMBER: "amber",
+    Danger.RED: "red",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +55,10 @@ def age(seconds: float) -> str:
     return f"{int(seconds // 60)}m" if seconds < 3600 else units.duration(seconds)
 
 
-def instead(row: Row, width: int, look: Look, gap: int) -> list[Span]:
+def instead(row: Row, width: int, look: Look, gap: int, kinship: Kinship = ALONE) -> list[Span]:
     """`gap` blanks and at most `width` cells."""
     since = _since(row, look, short=width < 70) if width > 24 else ""
-    reason = reason_of(row, look)
+    reason = reason_of(row, look, kinship)
     room = width - len(since) - 2 if since else width
     if since and not _fits(reason, room) and _fits(reason, width):
         # what to do is worth more than how long ago it was
@@ -105,10 +114,10 @@ def doing_of(row: Row) -> str:
     """What heaptui does about its memory now, "" for nothing."""
     if row.doing:
         return safe(row.doing)
-    return "recycles" if row.state is State.RECYCLING else ""
+    return _DOES.get(row.state, "")
 
 
-def reason_of(row: Row, look: Look) -> Reason:
+def reason_of(row: Row, look: Look, kinship: Kinship = ALONE) -> Reason:
     """Why it has no figures."""
     said = safe(row.reason or "")
     match row.state:
@@ -124,8 +133,14 @@ def reason_of(row: Row, look: Look) -> Reason:
             return Reason("not measured yet", "dim")
         case State.RECYCLING:
             return Reason(doing_of(row), "sky")
+        case State.SPLITTING:
+            return Reason(doing_of(row), "sky")
         case State.STOPPING:
             return Reason(safe(row.doing or "stopping"), "sky")
+        case State.SPLIT:
+            stands = safe(kinship.standing or split_words(row, ()))
+            items: Span = (pair_words(row), "plain")
+            return Reason(stands, _STANDS[kinship.danger], step=(items,) if items[0] else ())
         case State.DONE | State.STOPPED:
             took = (
                 f" after {units.duration(row.ended_at - row.started_at)}"
@@ -148,12 +163,16 @@ def reason_of(row: Row, look: Look) -> Reason:
 
 def next_step(row: Row, look: Look) -> tuple[Span, ...]:
     """The keys that go on with a task that ended badly."""
-    if row.verdict is None or not row.verdict.out_of_memory:
+    if row.verdict is None or not row.verdict.out_of_memory or row.children:
         return _retry(look)
     if row.verdict is VerdictKind.HOST_OOM:
         # it was the machine that had too little, not the task
         return _retry(look)
-    return ((look.keys["task.raise"], "sky"), (" raise, then ", "plain"), *_retry(look))
+    grown: tuple[Span, ...] = ((look.keys["task.raise"], "sky"), (" raise, then ", "plain"))
+    if row.items is not None and (row.items_done or 0) < row.items:
+        # what is too large for every limit fits in pieces
+        return ((look.keys["task.split"], "sky"), (" split, or ", "plain"), *grown, *_retry(look))
+    return (*grown, *_retry(look))
 
 
 def _retry(look: Look) -> tuple[Span, ...]:

@@ -6,15 +6,17 @@ from rich.cells import cell_len
 
 from heaptui import units
 from heaptui.model import Row, State
-from heaptui.tui.cells import bar, left, right, safe, sparkline
+from heaptui.tui.cells import bar, cut, left, right, safe, sparkline
+from heaptui.tui.context import context_role, context_text
 from heaptui.tui.danger import SOON_S, Danger, danger
+from heaptui.tui.families import ALONE, Kinship
 from heaptui.tui.glyphs import Glyphs
 from heaptui.tui.heaps import is_tight
 from heaptui.tui.lines import Line, Role, Span, joined
 from heaptui.tui.widgets.columns import Layout
 from heaptui.tui.widgets.look import Look
 from heaptui.tui.widgets.reasons import abridged, age, doing_of, instead
-from heaptui.tui.words import progress_cell
+from heaptui.tui.words import label_of, progress_cell
 
 ROLE: dict[Danger, Role] = {Danger.CALM: "plain", Danger.AMBER: "amber", Danger.RED: "red"}
 _FILL: dict[Danger, Role] = {**ROLE, Danger.CALM: "quantity"}
@@ -25,27 +27,37 @@ _PAIR = 10
 """Cells of a heap with its limit."""
 
 
-def row_line(row: Row, look: Look, *, cursor: bool = False, marked: bool = False) -> Line:
+def row_line(
+    row: Row,
+    look: Look,
+    *,
+    cursor: bool = False,
+    marked: bool = False,
+    kinship: Kinship = ALONE,
+) -> Line:
     """A row in exactly the layout's width, or less."""
-    level = danger(row)
+    level = max(danger(row), kinship.danger)
     spans: list[Span] = [
         (look.glyphs.mark if marked else " ", "sky"),
         (look.glyphs.of(row.state), _sign_role(row, level)),
         (" ", "plain"),
     ]
     figures = row.state.live and row.memory_bytes is not None
-    doing = _doing(row, look.layout) if figures else {}
+    doing = _doing(row, look.layout, kinship) if figures else {}
     for at, (column, width) in enumerate(look.layout.columns):
         if not figures and column.id not in _ALWAYS:
             rest = sum(wide + after.gap for after, wide in look.layout.columns[at:])
-            spans += instead(row, rest - column.gap, look, column.gap)
+            spans += instead(row, rest - column.gap, look, column.gap, kinship)
             break
         spans.append((" " * column.gap, "plain"))
         match column.id:
             case "name":
                 said = doing.get("name", "")
-                name = left(safe(row.name), width - cell_len(said), look.glyphs)
-                spans += [(name, _name_role(row, cursor=cursor)), (said, "sky")]
+                branch = cut(kinship.branch, width - 1)
+                room = width - cell_len(said) - len(branch)
+                name = left(label_of(row, within=bool(branch)), room, look.glyphs)
+                role = _name_role(row, level, cursor=cursor)
+                spans += [(branch, "dim"), (name, role), (said, "sky")]
             case id if id in doing:
                 spans.append((left(doing[id], width, look.glyphs), "sky"))
             case "bar":
@@ -64,14 +76,16 @@ _ALWAYS = frozenset(("name", "kind", "pid", "processes", "memory"))
 """What a row that does not run has too; the reason why stands from there to the right."""
 
 
-def _doing(row: Row, layout: Layout) -> dict[str, str]:
+def _doing(row: Row, layout: Layout, kinship: Kinship) -> dict[str, str]:
     """What heaptui does about it, by the column that has room: beside a short name, else in the
     place of what it was like before."""
     text = doing_of(row)
     if not text:
         return {}
     widths = {column.id: width for column, width in layout.columns}
-    if widths["name"] - cell_len(safe(row.name)) >= cell_len(text) + 2:
+    branch = kinship.branch
+    named = len(branch) + cell_len(label_of(row, within=bool(branch)))
+    if widths["name"] - named >= cell_len(text) + 2:
         return {"name": text}
     said = abridged(text, widths.get("spark", 0))
     return {"spark": said} if said else {}
@@ -81,16 +95,16 @@ def _sign_role(row: Row, level: Danger) -> Role:
     match row.state:
         case State.QUEUED | State.BACKOFF | State.DONE | State.STOPPED:
             return "dim"
-        case State.STARTING | State.STOPPING | State.RECYCLING:
+        case State.STARTING | State.STOPPING | State.RECYCLING | State.SPLITTING:
             return "sky"
         case _:
             return "sky" if row.doing else ROLE[level]
 
 
-def _name_role(row: Row, *, cursor: bool) -> Role:
+def _name_role(row: Row, level: Danger, *, cursor: bool) -> Role:
     if cursor:
         return "strong"
-    return "plain" if row.state.live or danger(row) else "dim"
+    return "plain" if row.state.live or row.state is State.SPLIT or level else "dim"
 
 
 def _bar(row: Row, width: int, glyphs: Glyphs) -> tuple[str, str]:
@@ -153,7 +167,8 @@ def _cell(id: str, row: Row, look: Look, level: Danger) -> tuple[str, Role]:
         case "pid":
             return _number(row.pid if row.state.live else None), "dim"
         case "processes":
-            return _number(row.processes if row.state.live else None), "dim"
+            runs = row.state.live or row.state is State.SPLIT
+            return _number(row.processes if runs else None), "dim"
         case "memory":
             return _memory(row, level)
         case "cap":
@@ -164,6 +179,8 @@ def _cell(id: str, row: Row, look: Look, level: Danger) -> tuple[str, Role]:
             return _known(heap_pair(row.heap_used_bytes, row.heap_limit_bytes), _heap_role(row))
         case "heap-short":
             return _known(units.size(row.heap_used_bytes), _heap_role(row))
+        case "context" | "context-short":
+            return _known(context_text(row, share=id == "context"), context_role(row))
         case "growth":
             return _known(units.growth(row.growth_bytes_per_min), _near(row, level))
         case "to-cap":

@@ -33,6 +33,8 @@ def summary_line(
         ]
     if sums.recycling:
         left.append((f"  {glyphs.recycling} {sums.recycling}", "sky"))
+    if sums.split:
+        left.append((f"  {glyphs.split} {sums.split}", "plain"))
     if sums.quarantined:
         left.append((f"  {glyphs.quarantined} {sums.quarantined}", "red"))
     spans = left

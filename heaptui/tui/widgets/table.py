@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from heaptui.model import Row
 from heaptui.tui.board import Board
-from heaptui.tui.cells import safe
+from heaptui.tui.families import Kinship
 from heaptui.tui.glyphs import Glyphs
 from heaptui.tui.keymap import bindings
 from heaptui.tui.keys import Entry, first_keys
@@ -27,7 +27,7 @@ from heaptui.tui.widgets.columns import PROGRESS_WIDE, Layout, heading, layout
 from heaptui.tui.widgets.look import Look
 from heaptui.tui.widgets.painting import changed, painted
 from heaptui.tui.widgets.rows import row_line
-from heaptui.tui.words import tells_progress
+from heaptui.tui.words import label_of, tells_progress
 
 _NAME_STEP = 4
 _LOOKED_AT = 400
@@ -66,7 +66,7 @@ class WorkerTable(Widget, can_focus=True):
         self._layout: Layout | None = None
         self._strips: list[Strip] = []
         # a row's strip as long as neither the row nor how it is shown changes
-        self._kept: dict[str, tuple[Row, tuple[bool, bool, int], Strip]] = {}
+        self._kept: dict[str, tuple[Row, tuple[bool, bool, int, Kinship], Strip]] = {}
 
     @property
     def span(self) -> tuple[int, int]:
@@ -103,21 +103,31 @@ class WorkerTable(Widget, can_focus=True):
 
     def _fit_columns(self) -> None:
         rows = [self._board.rows[id] for id in self._board.visible[:_LOOKED_AT]]
-        longest = max((cell_len(safe(row.name)) for row in rows), default=0)
+        longest = max(map(self._named, rows), default=0)
         # never narrower again: columns do not move because a task left
         self._longest = max(self._longest, -(-longest // _NAME_STEP) * _NAME_STEP)
         heap = any(row.heap_used_bytes is not None for row in rows) or (
-            self._layout is not None and self._layout.has("heap")
+            self._layout is not None and self._layout.has_any("heap", "heap-short")
         )
         wide = self.size.width >= PROGRESS_WIDE
         progress = wide and (
             any(map(tells_progress, rows))
             or (self._layout is not None and self._layout.has("progress"))
         )
-        fitting = layout(self.size.width, self._longest, heap=heap, progress=progress)
+        context = any(row.context_tokens is not None for row in rows) or (
+            self._layout is not None and self._layout.has_any("context", "context-short")
+        )
+        fitting = layout(
+            self.size.width, self._longest, heap=heap, progress=progress, context=context
+        )
         if fitting != self._layout:
             self._layout = fitting
             self._kept.clear()
+
+    def _named(self, row: Row) -> int:
+        """Cells that its name takes here."""
+        branch = self._board.kinship(row.id).branch
+        return len(branch) + cell_len(label_of(row, within=bool(branch)))
 
     def _drawn(self) -> list[Strip]:
         if self._layout is None:
@@ -131,10 +141,11 @@ class WorkerTable(Widget, can_focus=True):
         kept, self._kept = self._kept, {}
         for id in board.visible[first:after]:
             row, here, marked = board.rows[id], id == board.cursor, id in board.marks
-            key = (here, marked, int(look.now))
+            kinship = board.kinship(id)
+            key = (here, marked, int(look.now), kinship)
             before = kept.get(id)
             if before is None or before[0] is not row or before[1] != key:
-                line = row_line(row, look, cursor=here, marked=marked)
+                line = row_line(row, look, cursor=here, marked=marked, kinship=kinship)
                 before = (row, key, painted(line, width, palette, glyphs, shaded=here))
             self._kept[id] = before
             strips.append(before[2])
@@ -158,6 +169,9 @@ class WorkerTable(Widget, can_focus=True):
     # --- keys and mouse ----------------------------------------------------------------------
     def _move_to(self, index: int) -> None:
         self._board.move_to(index)
+        self._moved()
+
+    def _moved(self) -> None:
         self.paint()
         self.post_message(self.Moved())
 
@@ -182,6 +196,14 @@ class WorkerTable(Widget, can_focus=True):
     def action_mark(self) -> None:
         self._board.mark()
         self._move_to(self._board.index + 1)
+
+    def action_fold(self) -> None:
+        if self._board.fold():
+            self._moved()
+
+    def action_unfold(self) -> None:
+        if self._board.unfold():
+            self._moved()
 
     def action_open(self) -> None:
         self.post_message(self.Opened())

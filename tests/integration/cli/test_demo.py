@@ -26,6 +26,9 @@ def test_it_shows_every_kind_and_touches_nothing_else(heaptui, shown):
     growing = shown.until("refactor-auth", "running")
     wait_until(lambda: (shown.rows()["refactor-auth"]["rss_bytes"] or 0) > 0, "its memory")
     assert not heaptui.root.exists()
+    works = shown.until("review-screens", "running")
+    assert works["items"] > 50
+    assert shown.told("split", "review-screens", "--dry-run")["shares"]
     # coming back finds the same work
     said(heaptui("demo", "--fill-only"), 0)
     assert shown.rows()["refactor-auth"]["pid"] == growing["pid"]

@@ -14,7 +14,7 @@ from heaptui.paths import StateDir
 from heaptui.protocol import Submit, new_ids
 from heaptui.store.records import Batch, StoredTask
 from heaptui.store.store import Store
-from heaptui.supervisor import operations
+from heaptui.supervisor import submitting
 from heaptui.supervisor.loop import Supervisor
 from heaptui.supervisor.task import Task
 from tests.integration.engine.contract import eventually
@@ -81,7 +81,7 @@ class House:
         wanted = task_id or new_ids(1)[0]
         again = self.supervisor.ledger.get(wanted) is not None
         request = Submit(ids=[wanted], specs=[spec], environment=ENVIRONMENT, again=again)
-        (found,) = await operations.submit(self.supervisor, request)
+        (found,) = await submitting.submit(self.supervisor, request)
         return self.task(found)
 
     def task(self, task_id: str) -> Task:

@@ -75,6 +75,24 @@ match how:
                 kept(line)
         tell("said all")
         sleep()
+    case "says-later":  # when the file that is named first is there
+        line = connect()
+        tell("connected")
+        wait_for(rest[0])
+        for words in rest[1:]:
+            send(line, **json.loads(words))
+        sleep()
+    case "many-hands":  # of so many processes, each with an item of its own
+        for n in range(int(rest[0])):
+            if n and os.fork():
+                continue
+            if n:
+                line = connect()
+                send(line, type="progress", hand=[f"item {n}"])
+                sleep()
+        line = connect()
+        send(line, type="progress", hand=["item 0"])
+        sleep()
     case "ends-at-once":  # without waiting for any answer
         line = connect()
         send(line, type="checkpoint", data={"n": 1})

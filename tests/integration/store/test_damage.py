@@ -9,10 +9,11 @@ from contextlib import closing
 import pytest
 
 from heaptui.errors import Refused, StorageTrouble
+from heaptui.inputs import ChildShare, Division, Inputs, Item, Source
 from heaptui.model import Event, State
 from heaptui.store import opening
 from heaptui.store.mend import PAGE, Mended, mend
-from heaptui.store.records import Batch, Rollup
+from heaptui.store.records import Batch, Kin, Rollup
 from heaptui.store.store import Store
 
 TASKS = 400
@@ -244,3 +245,26 @@ async def test_what_is_not_ours_is_not_mended(path, filled):
     path.unlink()
     with pytest.raises(StorageTrouble, match="cannot be mended"):
         await mend(path)
+
+
+async def test_who_came_of_whom_and_what_they_work_through_is_salvaged(path, task):
+    inputs = Inputs(source=Source.LINES, items=(Item("x", 1), Item("y", 2)), origin="list")
+    share = ChildShare(id="b", title="x", items=inputs.items)
+    division = Division(at=1.0, by="policy", strategy="lines", timeout_s=9.0, children=(share,))
+    kin = Kin(part=1, depth=1, title="x")
+    store = await Store.open(path, "s")
+    tasks = [task("a", state=State.SPLIT, kin=Kin(children=1)), task("b", parent="a", kin=kin)]
+    await store.write(
+        Batch(tasks=tasks, inputs={"a": inputs, "b": inputs}, divisions={"a": division})
+    )
+    await store.close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE inputs SET inputs = '{}' WHERE task_id = 'a'")
+        database.commit()
+    mended = await mend(path)
+    assert (mended.tasks, mended.inputs, mended.divisions, mended.unreadable) == (2, 1, 1, 1)
+    again = await Store.open(path, "s")
+    assert [one.kin for one in await again.children("a")] == [kin]
+    assert await again.division("a") == division
+    assert (await again.inputs("a"), await again.inputs("b")) == (None, inputs)
+    await again.close()

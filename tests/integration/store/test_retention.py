@@ -8,7 +8,7 @@ from contextlib import closing
 
 from heaptui.model import Event, State, TaskSpec
 from heaptui.store import retention
-from heaptui.store.records import Batch, Rollup, StoredTask
+from heaptui.store.records import Batch, Kin, Rollup, StoredTask
 
 DAY = 86400.0
 TABLES = ("tasks", "worker_sessions", "events", "rollups")
@@ -89,6 +89,45 @@ async def test_prune_works_in_portions_between_which_writes_go_on(
     assert store.commits - before - written >= 300 * 20 / 100
     assert written > 10
     assert counts(path) == {"tasks": written, "worker_sessions": 0, "events": 0, "rollups": 0}
+
+
+def family(task, root: str, ended: float, **fields) -> list[StoredTask]:
+    """A task that was split in two, the first of them in one more; all have ended."""
+    given = {"state": State.DONE, "ended_at": ended}
+    return [
+        task(root, kin=Kin(children=2), **(given | fields)),
+        task(f"{root}1", parent=root, kin=Kin(part=1, depth=1, children=1), **given),
+        task(f"{root}2", parent=root, kin=Kin(part=2, depth=1), **given),
+        task(f"{root}11", parent=f"{root}1", kin=Kin(part=1, depth=2), **given),
+    ]
+
+
+async def test_a_family_goes_by_the_end_of_its_root_and_never_a_part_alone(store, task):
+    old, late = family(task, "a", 1 * DAY), family(task, "b", 9 * DAY)
+    waits = family(task, "c", 1 * DAY, state=State.SPLIT, ended_at=None)
+    await store.write(Batch(tasks=[*old, *late, *waits, task("o", state=State.DONE, ended_at=DAY)]))
+    gone = await store.prune(10 * DAY, keep_days=5, keep_tasks=100)
+    assert gone == ["a", "a1", "a2", "a11", "o"]
+    assert len(await store.children("b")) == len(await store.children("c")) == 2
+    # the parts of what waits count, and stay
+    assert await store.prune(10 * DAY, keep_days=50, keep_tasks=7) == []
+    assert await store.prune(10 * DAY, keep_days=50, keep_tasks=6) == ["b", "b1", "b2", "b11"]
+    assert await store.prune(10 * DAY, keep_days=0, keep_tasks=0) == []
+
+
+async def test_a_part_is_not_forgotten_while_what_it_is_a_part_of_is_there(store, task):
+    await store.write(Batch(tasks=[*family(task, "a", 1.0), *family(task, "b", 1.0)]))
+    # named in the wrong order, or tried again since they were named
+    assert await store.forget(["a11", "a1"]) == 0
+    await store.write(Batch(tasks=[task("b", state=State.SPLIT, kin=Kin(children=2))]))
+    assert await store.forget(["b", "b1", "b2", "b11"]) == 0
+    assert await store.forget(["a", "a1", "a2", "a11"]) == 4
+
+
+async def test_parts_whose_root_is_gone_go_by_their_own_end(store, task):
+    """We were killed between two portions."""
+    await store.write(Batch(tasks=family(task, "a", 1.0)[1:]))
+    assert await store.prune(10 * DAY, keep_days=1, keep_tasks=9) == ["a1", "a11", "a2"]
 
 
 async def test_what_is_deleted_is_overwritten(store, path, task):

@@ -12,7 +12,7 @@ from heaptui.errors import Refused
 from heaptui.store import schema
 from heaptui.store.mend import PAGE, Mended, mend
 from heaptui.store.opening import connect, make_private
-from heaptui.store.records import Batch
+from heaptui.store.records import Batch, Kin
 from heaptui.store.store import Store
 from heaptui.units import MIB
 
@@ -89,6 +89,56 @@ async def test_a_database_of_version_1_is_brought_forward_with_everything_in_it(
     assert (attempt.peak_bytes, attempt.heap_peak_bytes) == (round(84.5 * MIB), None)
     assert [event.kind for event in await store.events("aaaa", 9)] == ["queued"]
     assert await store.snapshots() == await store.findings() == []
+    await store.close()
+
+
+def of_version_3(path) -> None:
+    """As heaptui left it before tasks could be split: one that waits, and a snapshot."""
+    of_version_1(path)
+    with closing(sqlite3.connect(path)) as database:
+        for statement in (*schema.STEPS[1], *schema.STEPS[2]):
+            database.execute(statement)
+        database.execute("PRAGMA user_version = 3")
+        database.execute(
+            "INSERT INTO tasks (id, sequence, name, kind, state, spec, created_at, attempts,"
+            " failures, cap_source, recovery, result_bytes) VALUES ('bbbb', 2, 'new', 'command',"
+            """ 'queued', '{"argv":["a"],"cwd":"/","name":"new"}', 2.0, 1, 0, 'given',"""
+            """ '{"ooms":1}', 9)"""
+        )
+        database.execute(
+            "INSERT INTO snapshots (task_id, attempt, name, base_name, pid, runtime, version,"
+            " format, at, path, bytes, seconds, why) VALUES ('aaaa', 1, 'old', 'old', 7, 'node',"
+            " '22', 'v8', 3.0, '/s', 10, 0.5, 'operator')"
+        )
+        database.commit()
+
+
+async def test_a_database_of_version_3_is_brought_forward_with_everything_in_it(path):
+    of_version_3(path)
+    store = await Store.open(path, "s")
+    assert version(path) == schema.VERSION
+    (held,) = await store.unended()
+    assert (held.id, held.recovery.ooms, held.result_bytes) == ("bbbb", 1, 9)
+    # nobody's child, and it names nothing that it works through
+    assert (held.parent, held.kin, held.items) == ("", Kin(), None)
+    assert await store.inputs("bbbb") is None
+    assert await store.division("bbbb") is None
+    assert await store.children("bbbb") == []
+    assert [one.bytes for one in await store.snapshots()] == [10]
+    await store.close()
+
+
+async def test_a_database_of_version_3_is_mended_by_what_it_has(path):
+    of_version_3(path)
+    assert await mend(path) == Mended()
+    assert version(path) == 3
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE tasks SET state = 'dancing' WHERE id = 'aaaa'")
+        database.commit()
+    mended = await mend(path)
+    assert (mended.tasks, mended.snapshots, mended.unreadable) == (1, 1, 1)
+    store = await Store.open(path, "s")
+    assert [one.id for one in await store.all_tasks(9)] == ["bbbb"]
     await store.close()
 
 

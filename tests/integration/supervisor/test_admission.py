@@ -14,7 +14,7 @@ from heaptui.config.policy import PolicyConfig
 from heaptui.engine.base import Sampled
 from heaptui.model import HostSample, Limits, State, TaskSample, TaskSpec
 from heaptui.protocol import Dispatch, Stop, Submit, new_ids
-from heaptui.supervisor import operations
+from heaptui.supervisor import operations, submitting
 from heaptui.supervisor.task import Task
 from tests.integration.engine.contract import eventually
 from tests.integration.engine.house import ENVIRONMENT, House
@@ -62,7 +62,7 @@ async def submit(
         for name in names
     ]
     request = Submit(ids=new_ids(len(specs)), specs=specs, environment=ENVIRONMENT)
-    return [house.task(task_id) for task_id in await operations.submit(house.supervisor, request)]
+    return [house.task(task_id) for task_id in await submitting.submit(house.supervisor, request)]
 
 
 def measure(house: House, available: int, pressure: float | None = 0.0, **memory: int) -> None:

@@ -136,7 +136,7 @@ def test_the_details_say_what_the_policy_does_and_what_the_worker_tells(capsys):
     out = capsys.readouterr().out
     assert "acts from 240M, expected to reach 300M, recycled 3 times" in out
     assert "tried again once after it ran out of memory" in out
-    assert "120 of 200 done, unit" in out
+    assert "120/200 done, unit" in out
     assert "2k, result of 7k" in out
     assert "     oom_kill 1 in its memory group" in out
     assert not {"\x1b", "\x07"} & set(out)

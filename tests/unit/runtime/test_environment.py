@@ -79,3 +79,11 @@ def test_a_worker_is_told_where_to_speak_and_to_keep() -> None:
         "HEAPTUI_RESULT": "/s/k7/result",
         "HEAPTUI_PRELOAD": "off",
     }
+
+
+def test_a_worker_is_told_what_it_works_through() -> None:
+    works = {"HEAPTUI_DONE": "/s/k7/done", "HEAPTUI_SLICE": "/s/k7/slice"}
+    forged = {"HEAPTUI_DONE": "/elsewhere"}
+    env = task_environment(spec(env=forged), {"HEAPTUI_SLICE": "/outer"}, "k7", 2, works=works)
+    assert env == MARKS | works
+    assert task_environment(spec(), works, "k7", 2) == MARKS

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from heaptui.errors import UsageError
+from heaptui.errors import Unreadable, UsageError
 from heaptui.model import Kind, Limits, TaskSpec
 from heaptui.runtime.taskfile import repeated, tasks_from_toml
 
@@ -37,7 +37,7 @@ def test_every_key_is_used() -> None:
         command = ["node", "x.js"]
         count = 2
     """
-    whole, *two = tasks_from_toml(text, BASE)
+    whole, *two = tasks_from_toml(text, BASE).specs
     assert whole == TaskSpec(
         argv=("python", "my agent.py", "-v"),
         cwd="/srv/agents/sub",
@@ -93,6 +93,66 @@ def test_errors_name_the_task_the_key_and_the_way_out(text: str, what: str, reme
     assert "tasks.toml" in caught.value.what
     assert what in caught.value.what
     assert remedy in caught.value.remedy
+
+
+def test_what_each_task_works_through_stands_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "a.py").write_text("x")
+    (tmp_path / "list.txt").write_text("ticket 7\n")
+    (tmp_path / "TASKS.md").write_text("- [ ] one\n")
+    text = """
+        [[task]]
+        command = ["lint", "{items}"]
+        cwd = "src"
+        inputs = "*.py"
+        [[task]]
+        command = "plain"
+        count = 2
+        [[task]]
+        command = "review {slice}"
+        cwd = "src"
+        inputs-from = "list.txt"
+        [[task]]
+        command = "work {task_file}"
+        cwd = "src"
+        task-file = "TASKS.md"
+    """
+    specs, inputs = tasks_from_toml(text, tmp_path)
+    assert [spec.argv for spec in specs] == [
+        ("lint", "{items}"),
+        ("plain",),
+        ("plain",),
+        ("review", "{slice}"),
+        ("work", "{task_file}"),
+    ]
+    found = [None if one is None else [item.name for item in one.items] for one in inputs]
+    assert found == [["a.py"], None, None, ["ticket 7"], ["one"]]
+
+
+@pytest.mark.parametrize(
+    ("keys", "what", "remedy"),
+    [
+        ("inputs = []", "task 1, inputs:", "a list of paths and patterns"),
+        ("inputs = [3]", "task 1, inputs:", "a list of paths and patterns"),
+        ("inputs = ['*.rs']", "task 1: ", ""),
+        ("inputs-from = ['x']", "task 1, inputs-from:", "text in quotes"),
+        ("inputs-from = ''", "task 1, inputs-from:", "path of a file"),
+        ("inputs-from = '-'", "task 1, inputs-from:", "path of a file"),
+        ("task-file = 'gone.md'", "task 1: ", ""),
+        ("inputs-from = 'x'\ntask-file = 'y'", "task 1: inputs-from and task-file", "Keep one"),
+        ("inputs-from = 'x'\ncount = 2", "task 1: each of 2 copies", "split"),
+    ],
+)
+def test_what_no_task_can_work_through(tmp_path: Path, keys: str, what: str, remedy: str) -> None:
+    with pytest.raises((UsageError, Unreadable)) as caught:
+        tasks_from_toml(f"[[task]]\ncommand = 'x'\n{keys}", tmp_path, "tasks.toml")
+    assert f"tasks.toml, {what}" in caught.value.what
+    assert remedy in caught.value.remedy
+
+
+def test_inputs_belong_to_one_task(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="inputs"):
+        tasks_from_toml("[defaults]\ninputs = ['x']\n[[task]]\ncommand = 'x'", tmp_path)
 
 
 def test_numbered_names_still_fit() -> None:

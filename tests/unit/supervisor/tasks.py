@@ -79,7 +79,7 @@ def decision(task: Task, verdict: Verdict, at: float = 1002.0, **fields: Any) ->
     given: dict[str, Any] = {
         "state": task.state,
         "verdict": verdict,
-        "stopping": task.stop_why not in (None, "recycle"),
+        "stopping": task.stop_why not in (None, "recycle", "split"),
         "resulted": False,
         "checkpointed": False,
         "retry_lost": False,

@@ -370,3 +370,12 @@ def test_each_that_begins_ends_once_and_what_is_shown_stands(steps):
             assert (id in standing) is not began
             standing ^= {id}
         assert set(shown) == standing
+
+
+def test_a_task_that_was_split_is_not_told_to_have_run_out_of_memory():
+    given = {"verdict": VerdictKind.CAP, "recovery": Recovery(ooms=1), "ended_at": 9_999.0}
+    divided = task("a", State.BACKOFF, **given)
+    watch = Watch(divided)
+    assert watch.look() == ["oom:a.1"]
+    divided.state = State.SPLIT
+    assert watch.look() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heaptui.config import AlertsConfig
 from heaptui.model import HostSample, ProcessHeap, State, VerdictKind
+from heaptui.store.records import Kin
 from heaptui.supervisor import alerts
 from heaptui.supervisor.alerts import Thresholds, of_end, of_machine, of_memory_end, of_silence
 from heaptui.tui.keymap import BINDINGS
@@ -20,6 +21,7 @@ def everything():
     heap = ProcessHeap(pid=1, ppid=1, runtime="node", version="", at=1.0, can=("gc", "snapshot"))
     live = task("a", State.RUNNING, cap_bytes=9 * GIB, soft_bytes=GIB, checkpoint_at=1.0)
     live.heaps = (heap,)
+    live.items = 9
     for memory, handed in ((9, None), (5, None), (2, "x"), (2, None)):
         live.sample, live.handed = sample("a", memory * GIB), handed
         yield from (alert for _, alert in alerts.of_running(live, limits, ()))
@@ -27,7 +29,8 @@ def everything():
     yield of_memory_end(live)
     for state in (State.FAILED, State.LOST, State.QUARANTINED):
         for verdict in (VerdictKind.FAILED, VerdictKind.CAP):
-            yield of_end(task("a", state, verdict=verdict), fresh=True)
+            for given in ({}, {"items": 9}, {"kin": Kin(children=2)}):
+                yield of_end(task("a", state, verdict=verdict, **given), limits, fresh=True)
 
 
 def test_every_action_is_a_key_and_every_alert_has_a_meaning():

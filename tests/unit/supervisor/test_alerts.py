@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heaptui.config import AlertsConfig
-from heaptui.model import HostSample, State, VerdictKind, Work
-from heaptui.store.records import Recovery
+from heaptui.model import HostSample, Kind, State, VerdictKind, Work
+from heaptui.store.records import Kin, Recovery
 from heaptui.supervisor.alerts import (
     Thresholds,
     calm,
@@ -231,18 +231,88 @@ def test_heaptui_itself_and_its_storage():
 )
 def test_a_bad_end(state, verdict, words, first):
     gone = task("a", state, ended_at=5.0, attempts=2, reason="it broke", verdict=verdict)
-    alert = of_end(gone, fresh=True)
+    alert = of_end(gone, LIMITS, fresh=True)
     assert alert is not None
     assert (alert.id, alert.level, alert.task_id) == ("ended:a.2", "red", "a")
     assert alert.text == words
     assert alert.actions[0] == first
     assert "not" in alert.meaning and alert.meaning.endswith(".")
-    later = of_end(gone, fresh=False)
+    later = of_end(gone, LIMITS, fresh=False)
     if state is State.FAILED:
         assert later is None
     else:
         # it waits for the operator
         assert later is not None and (later.id, later.level) == ("ended:a.2", "amber")
+
+
+# --- splitting is proposed
+NOT_SPLIT = Thresholds.of(AlertsConfig(), splits=frozenset((Kind.PYTHON,)))
+
+
+def quarantined(**fields):
+    given = {"ended_at": 5.0, "attempts": 2, "reason": "r", "verdict": VerdictKind.CAP, "items": 38}
+    return task("a", **{"state": State.QUARANTINED, **given, **fields})
+
+
+def test_what_was_quarantined_for_memory_and_can_be_divided_is_proposed_to_be_split():
+    alert = of_end(quarantined(items_done=5), LIMITS, fresh=True)
+    assert alert.actions == ("task.split", "task.raise", "task.retry", "task.forget")
+    assert "33 of 38 items are left: split it" in alert.meaning
+    assert alert.meaning.endswith("A retry goes on with what is left.")
+    unheard = of_end(quarantined(), LIMITS, fresh=True)
+    assert "It works through 38 items: split it" in unheard.meaning
+
+
+@pytest.mark.parametrize(
+    ("limits", "fields"),
+    [
+        (LIMITS, {"items": None}),
+        (LIMITS, {"items_done": 37}),
+        (LIMITS, {"items": 1}),
+        (LIMITS, {"kin": Kin(part=3, depth=1, reduces=True)}),
+        (LIMITS, {"verdict": VerdictKind.FAILED}),
+        (LIMITS, {"kin": Kin(children=4)}),
+        (NOT_SPLIT, {}),
+    ],
+)
+def test_nothing_is_proposed_that_would_be_refused_or_that_nobody_wants(limits, fields):
+    alert = of_end(quarantined(**fields), limits, fresh=True)
+    assert "task.split" not in alert.actions
+    assert "split" not in alert.meaning
+
+
+def test_two_left_can_be_divided():
+    assert "task.split" in of_end(quarantined(items_done=36), LIMITS, fresh=True).actions
+
+
+def test_what_the_policy_splits_next_needs_nobody():
+    assert of_end(quarantined(recovery=Recovery(split_due=True)), LIMITS, fresh=True) is None
+    assert of_end(quarantined(), LIMITS, fresh=True) is not None
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.QUARANTINED, State.LOST])
+def test_a_parent_refers_to_its_children(state):
+    alert = of_end(quarantined(state=state, kin=Kin(children=4), verdict=None), LIMITS, fresh=True)
+    assert "its worst child" in alert.meaning
+    assert alert.actions == ("table.open", "task.retry", "task.forget")
+
+
+def test_what_the_policy_hands_over_can_be_split_before_it_is_raised():
+    given = {"memory": 700 * MIB, "soft_bytes": 800 * MIB, "handed": "nothing came back"}
+    (alert,) = running(measured(**given, items=38, items_done=5))
+    assert alert.actions == ("task.split", "task.raise", "task.stop")
+    assert "without you" in alert.meaning and "33 of 38 items are left" in alert.meaning
+    (alert,) = running(measured(**given, items=38), NOT_SPLIT)
+    assert "task.split" not in alert.actions and "split" not in alert.meaning
+    (alert,) = running(measured(memory=5 * GIB, cap_bytes=9 * GIB, items=38))
+    assert alert.id == "worker:a" and "task.split" in alert.actions
+
+
+def test_what_was_reported_as_done_is_not_lost():
+    (alert,) = running(measured(memory=GIB, items=38))
+    assert "what it reported as done stays done" in alert.meaning
+    waiting = task("a", State.BACKOFF, verdict=VerdictKind.CAP, reason="r", items=38)
+    assert "with what it has not reported as done" in of_memory_end(waiting).meaning
 
 
 def test_an_attempt_that_ran_out_of_memory_is_told_while_the_task_goes_on():

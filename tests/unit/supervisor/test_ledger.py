@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from heaptui.errors import StorageTrouble
-from heaptui.model import LIVE, State, Verdict, VerdictKind
-from heaptui.store.records import Rollup
+from heaptui.inputs import ChildShare, Division, Inputs, Item, Source
+from heaptui.model import LIVE, State, Verdict, VerdictKind, Work
+from heaptui.store.records import Kin, Rollup
 from heaptui.supervisor.ledger import ENDED_KEPT
 from heaptui.supervisor.machine import IllegalStep, Trigger
 from heaptui.supervisor.task import revived
@@ -25,12 +26,24 @@ from tests.unit.supervisor.tasks import (
     ledger,
     running,
     sample,
+    spec,
     started,
 )
 
 FULL = StorageTrouble("The disk is full.", "Free space.")
 FAILED = Verdict(VerdictKind.FAILED, "exit code 1", ("exit code 1",))
 FINISHED = Verdict(VerdictKind.FINISHED, "finished")
+
+
+def division(*ids: str, after: tuple[str, ...] = ()) -> Division:
+    """One child for each id, with an item of its name; `after`: what the last one builds on."""
+    children = [
+        ChildShare(
+            id=one, title=f"part {one}", items=(Item(one, 10),), after=after * (one == ids[-1])
+        )
+        for one in ids
+    ]
+    return Division(at=1.0, by="operator", strategy="lines", timeout_s=60, children=tuple(children))
 
 
 class Books(RuleBasedStateMachine):
@@ -75,9 +88,34 @@ class Books(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def stop(self, data):
-        taken = self.pick(data, *(set(State) - {s for s in State if s.ended}))
+        taken = self.pick(data, *(s for s in State if not s.ended and s is not State.SPLIT))
         if taken is not None:
             self.books.stop(taken, "stop", 5.0)
+
+    @rule(data=st.data())
+    def divide(self, data):
+        """A task that runs is asked to end for it; any other is split at once."""
+        whole = self.pick(data, State.RUNNING, State.QUEUED, State.FAILED, State.QUARANTINED)
+        if whole is not None:
+            self.books.divide(whole, division(f"{whole.id}x"))
+            if whole.state is not State.SPLITTING:
+                self.books.split(whole, "split into 1 child")
+                self.bear(whole)
+
+    def bear(self, whole):
+        for share in whole.division.children:
+            if share.id not in self.books.tasks and share.id not in self.dropped:
+                inputs = Inputs(source=Source.LINES, items=share.items, origin="list")
+                kin = Kin(part=1, depth=whole.kin.depth + 1, title=share.title)
+                part = spec(f"{whole.name}:1")
+                child = self.books.add_child(whole, share.id, part, whole.order, kin, inputs)
+                self.books.enqueue(child)
+
+    @rule(data=st.data())
+    def settle(self, data):
+        whole = self.pick(data, State.SPLIT)
+        if whole is not None and all(child.state.ended for child in whole.children):
+            self.books.settle(whole, Trigger.FINISHED, "1 of 1 children done")
 
     @rule(data=st.data(), code=st.sampled_from([0, 1]))
     def end(self, data, code):
@@ -90,7 +128,9 @@ class Books(RuleBasedStateMachine):
             if taken.state is State.QUEUED:
                 self.books.enqueue(taken)
             assert taken.failures <= taken.spec.retries
-            assert stopped in (None, "recycle") or taken.state.ended, made
+            if taken.state is State.SPLIT:
+                self.bear(taken)
+            assert stopped in (None, "recycle", "split") or taken.state.ended, made
 
     @rule(data=st.data())
     def due(self, data):
@@ -378,3 +418,101 @@ def test_time_is_the_clocks():
     clock.now = 4242.0
     assert added(books).created_at == 4242.0
     assert onlooker.events[0].at == 4242.0
+
+
+def family(books, *, state=State.QUEUED):
+    """A task of four items, split into two children of which the second builds on the first."""
+    items = tuple(Item(name, 10) for name in "pqrs")
+    inputs = Inputs(source=Source.LINES, items=items, origin="list")
+    whole = books.add("a", spec("whole"), 1, 100 * MIB, "given", "env", inputs)
+    if state is State.RUNNING:
+        books.admit(whole)
+        books.started(whole, started())
+    made = division("b", "c", after=("b",))
+    books.divide(whole, made)
+    books.split(whole, "split into 2 children")
+    children = []
+    for part, share in enumerate(made.children, 1):
+        kin = Kin(part=part, depth=1, title=share.title, after=share.after)
+        own = Inputs(source=Source.LINES, items=share.items, origin="list")
+        name = spec(f"whole:{part}")
+        children.append(books.add_child(whole, share.id, name, 1 + part, kin, own))
+    return whole, *children
+
+
+async def test_a_split_is_stored_as_one_with_its_children_and_what_they_work_through():
+    books, paper, _ = ledger()
+    whole, first, second = family(books)
+    await books.commit()
+    (batch,) = paper.batches
+    assert {task.id: task.state for task in batch.tasks} == {
+        "a": State.SPLIT,
+        "b": State.QUEUED,
+        "c": State.QUEUED,
+    }
+    assert set(batch.inputs) == {"a", "b", "c"}
+    assert batch.divisions["a"] is whole.division
+    assert (whole.kin.children, first.parent, second.kin.after) == (2, "a", ("b",))
+    assert (first.environment, first.cap_bytes) == (whole.environment, whole.cap_bytes)
+
+
+async def test_what_could_not_be_written_of_a_split_goes_with_the_next_commit():
+    books, paper, _ = ledger()
+    family(books)
+    paper.trouble = FULL
+    with pytest.raises(StorageTrouble):
+        await books.commit()
+    assert books.inputs_unstored("b") is not None
+    paper.trouble = None
+    await books.commit()
+    (batch,) = paper.batches
+    assert set(batch.inputs) == {"a", "b", "c"}
+    assert set(batch.divisions) == {"a"}
+    assert books.inputs_unstored("b") is None
+
+
+def test_what_builds_on_another_is_not_dispatched_before_that_is_done():
+    books, _, _ = ledger()
+    _, first, second = family(books)
+    books.enqueue(second)
+    assert second.row().wait_reason == "waits for whole:1"
+    assert books.queue.take(books.get) is None
+    books.enqueue(first)
+    assert books.queue.take(books.get) is first
+    books.admit(first)
+    books.started(first, started("b"))
+    ends(books, first, FINISHED, exited("b", code=0))
+    books.enqueue(second)
+    assert books.queue.take(books.get) is second
+
+
+def test_a_task_that_was_split_shows_what_its_children_hold_and_have_done():
+    books, _, onlooker = ledger()
+    whole, first, second = family(books)
+    for child in (first, second):
+        books.enqueue(child)
+    books.admit(first)
+    books.started(first, started("b"))
+    first.measured(sample("b", 70 * MIB), 1001.0)
+    onlooker.seen.clear()
+    books.worked(first, Work(at=1.0, items_done=1))
+    row = whole.row()
+    assert (row.memory_bytes, row.processes) == (70 * MIB, 1)
+    assert (row.items_done, row.done, row.total) == (1, 1, 4)
+    assert row.progress == "0 of 2 children ended"
+    assert set(onlooker.seen) == {"a", "b"}, "what a child did its parent shows"
+    assert (row.children, first.row().parent, first.row().part) == (2, "a", 1)
+
+
+async def test_children_stay_in_memory_while_their_parent_waits():
+    books, _, _ = ledger()
+    whole, first, _ = family(books)
+    books.admit(first)
+    books.started(first, started("b"))
+    ends(books, first, FINISHED, exited("b", code=0))
+    for n in range(ENDED_KEPT + 5):
+        task = running(books, f"t{n}")
+        ends(books, task, FINISHED, exited(f"t{n}", code=0))
+    await books.commit()
+    assert books.get("b") is first
+    assert whole.children[0] is first

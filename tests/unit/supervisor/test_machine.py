@@ -33,6 +33,14 @@ ENDS = (
         ([Trigger.ADMIT, Trigger.STARTED, Trigger.RECYCLE, Trigger.STOP], State.STOPPING),
         ([Trigger.ADMIT, Trigger.STARTED, Trigger.RECYCLE, Trigger.TRY_AGAIN], State.BACKOFF),
         ([Trigger.ADMIT, Trigger.STARTED, Trigger.QUARANTINE, Trigger.RETRY], State.QUEUED),
+        ([Trigger.SPLIT], State.SPLIT),
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.DIVIDE], State.SPLITTING),
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.DIVIDE, Trigger.STARTED], State.SPLITTING),
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.DIVIDE, Trigger.STOP], State.STOPPING),
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.DIVIDE, Trigger.FINISHED], State.DONE),
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.DIVIDE, Trigger.SPLIT], State.SPLIT),
+        ([Trigger.ADMIT, Trigger.STARTED, Trigger.QUARANTINE, Trigger.SPLIT], State.SPLIT),
+        ([Trigger.SPLIT, Trigger.FAILED, Trigger.SPLIT, Trigger.FINISHED], State.DONE),
     ],
 )
 def test_lives_of_a_task(path, state):
@@ -57,7 +65,13 @@ def test_any_sequence_of_legal_triggers_keeps_the_rules(triggers):
             continue
         before, state = state, step(state, trigger)
         if before in ENDED:
-            assert trigger is Trigger.RETRY
+            assert trigger in (Trigger.RETRY, Trigger.SPLIT)
+        if trigger is Trigger.SPLIT:
+            # what is done has nothing left to divide, and what runs is asked to end first
+            assert before is not State.DONE
+            assert before is State.SPLITTING or before not in LIVE
+        if before is State.SPLIT:
+            assert state in ENDED
         if state in LIVE and before not in LIVE:
             assert (before, trigger) == (State.QUEUED, Trigger.ADMIT)
         if before is State.STOPPING:

@@ -85,6 +85,11 @@ def test_an_attempt_that_is_newer_than_the_books_is_always_caught_up_with(stored
         (State.STOPPING, 1, (1, True), Step.GO_ON_STOPPING),
         (State.STOPPING, 1, (1, False), Step.FOLLOW),
         (State.STOPPING, 1, None, Step.LOST),
+        (State.SPLITTING, 1, (1, True), Step.GO_ON_SPLITTING),
+        (State.SPLITTING, 1, (1, False), Step.FOLLOW),
+        (State.SPLITTING, 1, None, Step.LOST),
+        (State.SPLIT, 1, None, Step.AWAIT_CHILDREN),
+        (State.SPLIT, 1, (1, False), Step.AWAIT_CHILDREN),
     ],
 )
 def test_one_task(state, attempts, known, step):

@@ -67,7 +67,8 @@ BARE_ERROR = Traces(words=("MemoryError",), last_line="MemoryError", data_limit_
 
 
 DRAINED = Work(at=1.0, drained=True)
-TOLD = Work(at=1.0, drained=True, result_bytes=7)
+TOLD = Work(at=1.0, result_bytes=7)
+TOLD_ITS_PART = Work(at=1.0, drained=True, result_bytes=7)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,12 @@ TOLD = Work(at=1.0, drained=True, result_bytes=7)
         ({"code": 0, "work": DRAINED}, "drain", K.STOPPED, "drained by the operator"),
         ({"code": 0, "work": TOLD}, "recycle", K.FINISHED, "finished"),
         ({"code": 0, "work": TOLD}, "drain", K.FINISHED, "finished"),
+        ({"code": 0, "work": TOLD}, "split", K.FINISHED, "finished"),
+        ({"code": 0, "work": TOLD_ITS_PART}, "recycle", K.STOPPED, "recycled"),
+        ({"code": 0, "work": TOLD_ITS_PART}, "drain", K.STOPPED, "drained by the operator"),
+        ({"code": 0, "work": TOLD_ITS_PART}, "split", K.STOPPED, "ended to be split"),
+        ({"code": 0}, "split", K.STOPPED, "ended to be split"),
+        ({"signal": 15}, "split", K.STOPPED, "ended to be split"),
         ({"code": 0, "work": Work(at=1.0)}, "drain", K.FINISHED, "finished"),
         ({"code": 0, "work": DRAINED}, "stop", K.FINISHED, "finished"),
         ({"signal": 15}, "timeout", K.TIMED_OUT, "ended after its time-out of 1m30"),
@@ -264,6 +271,30 @@ def test_the_evidence_says_how_it_ended_and_who_says_so():
     )
     assert judge(exited(code=3), None, None).evidence == ("exit code 3",)
     assert judge(exited(error="no"), None, None).evidence == ()
+
+
+@pytest.mark.parametrize("stop_why", ["stop", "drain", "recycle", "split"])
+@pytest.mark.parametrize(
+    ("items_done", "result_bytes", "finished"),
+    [
+        (3, None, True),
+        (2, None, False),
+        # by its own count that is the result of a part
+        (2, 7, False),
+        # one that reports no items says by its result that it did them
+        (0, 7, True),
+        (None, 7, True),
+        (0, None, False),
+    ],
+)
+def test_one_that_is_asked_to_end_has_finished_with_all_of_its_items(
+    stop_why, items_done, result_bytes, finished
+):
+    work = Work(at=1.0, items_done=items_done, result_bytes=result_bytes)
+    kind = judge(exited(code=0, work=work), stop_why, None, 3).kind
+    asked_early = stop_why in ("recycle", "split") and result_bytes is None
+    assert kind is (K.FINISHED if finished and not asked_early else K.STOPPED)
+    assert judge(exited(code=0, work=work), None, None, 3).kind is K.FINISHED
 
 
 def test_a_recycle_says_what_was_held_then():

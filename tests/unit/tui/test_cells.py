@@ -68,10 +68,12 @@ def test_a_sparkline_is_as_wide_as_it_was_asked_to_be(values, width) -> None:
 
 def test_every_state_reads_without_colour() -> None:
     groups = {sign: {s for s in State if UNICODE.of(s) == sign} for sign in map(UNICODE.of, State)}
-    # starting is running that has no figures yet, backing off is waiting that says until when
+    # starting is running that has no figures yet, backing off is waiting that says until when, and
+    # of what drains the words beside it tell what for
     assert [group for group in groups.values() if len(group) > 1] == [
         {State.QUEUED, State.BACKOFF},
         {State.STARTING, State.RUNNING},
+        {State.SPLITTING, State.STOPPING},
     ]
     assert {len(ASCII.of(state)) for state in State} == {1}
     assert ASCII.of(State.QUARANTINED) != ASCII.alert

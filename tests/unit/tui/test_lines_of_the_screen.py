@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from heaptui.model import Alert, CapMeans, HostSample, State, VerdictKind
 from heaptui.protocol import Picture
 from heaptui.tui.board import Board
+from heaptui.tui.danger import Danger
+from heaptui.tui.families import Kinship
 from heaptui.tui.glyphs import UNICODE
 from heaptui.tui.keymap import BINDINGS, resolved
 from heaptui.tui.keys import first_keys
@@ -25,6 +27,7 @@ from heaptui.tui.widgets.summary import summary_line
 from heaptui.tui.widgets.welcome import welcome_lines
 from heaptui.units import GIB, MIB
 from tests.terminal.fake_operator import ALERTS, NOW, host, picture, row, scene
+from tests.terminal.family_scene import family, parent
 
 
 def look(width: int, *, heap: bool = True) -> Look:
@@ -238,7 +241,11 @@ def test_progress_has_a_column_on_a_wide_terminal_where_somebody_tells_it() -> N
     assert not shape(159, progress=True).has("progress")
     wide = Look(layout=shape(200, progress=True), now=NOW)
     far = row("a", done=120.0, total=200.0, progress="chapter\x1b[2J 12")
-    assert "60% chapter 12" in text_of(row_line(far, wide))
+    assert "120/200 chapter 12" in text_of(row_line(far, wide))
+    parts = row("a", done=0.6, total=1.0, progress="chapter 12")
+    assert "60% chapter 12" in text_of(row_line(parts, wide))
+    bytes_read = row("a", done=1_200_000.0, total=2_000_000.0)
+    assert "60% " in text_of(row_line(bytes_read, wide))
     assert "31,200" in text_of(row_line(row("a", done=31_200.0), wide))
     assert "1e+300" in text_of(row_line(row("a", done=1e300, total=0.0), wide))
 
@@ -459,3 +466,66 @@ def test_hostile_names_reach_no_line_raw() -> None:
     ]
     assert all(char.isprintable() for text in texts for char in text)
     assert "[red]x[/red]" in texts[0]
+
+
+# --- families and contexts -------------------------------------------------------------------
+def test_a_split_task_says_how_its_children_stand_and_how_far_they_are() -> None:
+    told = Kinship("", "split into 4: 1 failed, 1 done, 1 runs, 1 waits", Danger.RED)
+    line = row_line(parent(), look(120), kinship=told)
+    assert f"┬ e2e-login        node      1.22G {told.standing}   57/200" in text_of(line)
+    assert roles(line, "1 failed") == {"red"}
+    short = text_of(row_line(parent(), look(80), kinship=told))
+    assert "57/200" in short and "split into 4: 1 failed, 1 done" in short
+    assert "1 of 4 children ended" in text_of(row_line(parent(), look(120)))
+    calm = row_line(parent(), look(120), kinship=Kinship("", "split into 4: 4 run"))
+    assert roles(calm, "4 run") == {"plain"}
+
+
+def test_a_task_that_drains_to_be_split_says_so() -> None:
+    line = row_line(row("a", state=State.SPLITTING), look(120))
+    assert line[0] == (" ◐", "sky") and "100M" in text_of(line)
+    assert "drains to be" in text_of(line) or "drains…" in text_of(line)
+    blank = row_line(row("a", state=State.SPLITTING, memory_bytes=None), look(120))
+    assert "drains to be split" in text_of(blank)
+
+
+def test_a_child_in_the_tree_has_its_number_and_title() -> None:
+    below = Kinship("│ └ ")
+    child = family()[2]
+    assert "● │ └ 2 password" in text_of(row_line(child, look(120), kinship=below))
+    assert "● e2e-login:2" in text_of(row_line(child, look(120)))
+    for width in range(1, 60):
+        assert width_of(row_line(child, look(width), kinship=below)) <= max(width, 12)
+
+
+def test_what_ran_out_of_memory_and_can_be_divided_offers_that_first() -> None:
+    ended = row(
+        "a", state=State.QUARANTINED, memory_bytes=None, ended_at=NOW, reason="too large",
+        verdict=VerdictKind.V8_HEAP,
+    )  # fmt: skip
+    assert "x split, or + raise, then R retry" in text_of(
+        row_line(msgspec.structs.replace(ended, items=9, items_done=2), look(120))
+    )
+    for other in (
+        ended,
+        msgspec.structs.replace(ended, items=9, items_done=9),
+        msgspec.structs.replace(ended, items=9, children=3),
+    ):
+        assert "split" not in text_of(row_line(other, look(120)))
+
+
+def test_the_context_has_a_column_where_any_task_tells_it() -> None:
+    def shape(width: int, *, context: bool = True) -> Layout:
+        return layout(width, 16, heap=True, context=context)
+
+    assert shape(80).has("context-short") and shape(160).has("context")
+    assert not shape(160, context=False).has_any("context", "context-short")
+    filled = row("a", context_tokens=26_100, context_limit=30_000)
+    line = row_line(filled, Look(layout=shape(160), now=NOW))
+    assert "26k 87%" in text_of(line) and roles(line, "26k") == {"amber"}
+    short = row_line(filled, Look(layout=shape(80), now=NOW))
+    assert "26k" in text_of(short) and "87%" not in text_of(short)
+    alone = row_line(row("a", context_tokens=26_100), Look(layout=shape(160), now=NOW))
+    assert roles(alone, "26k") <= {"quantity"} and "%" not in text_of(alone).partition("26k")[2]
+    full = row("a", context_tokens=29_500, context_limit=30_000)
+    assert roles(row_line(full, Look(layout=shape(160), now=NOW)), "98%") == {"red"}

@@ -10,11 +10,12 @@ from heaptui.tui.remembered import Remembered
 def test_it_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "app.json"
     first = Remembered(path)
-    first.order, first.reverse, first.theme = "memory", True, "light"
+    first.order, first.reverse, first.theme, first.tree = "memory", True, "light", False
     first.launch = {"command": "sleep 1"}
     first.save()
     again = Remembered(path)
     assert (again.order, again.reverse, again.theme) == ("memory", True, "light")
+    assert not again.tree and Remembered(tmp_path / "none").tree
     assert again.launch == {"command": "sleep 1"}
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]

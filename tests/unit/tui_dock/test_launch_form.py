@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from heaptui.errors import UsageError
 from heaptui.model import Kind, Limits, TaskSpec
+from heaptui.runtime.naming_inputs import Named
 from heaptui.runtime.taskfile import Fallback
 from heaptui.tui.launch_form import FIELDS, Form, command_words, read_form
 
@@ -130,3 +131,16 @@ def test_the_memory_policy_of_one_task_is_written() -> None:
     assert "less than the cap" in form(command="true", cap="1G", soft="1G").wrong["soft"]
     assert "every 5m" in form(command="true", gc="often").wrong["gc"]
     assert "retry or ask" in form(command="true", lost="perhaps").wrong["lost"]
+
+
+def test_what_a_task_works_through_is_named_in_one_of_three_fields() -> None:
+    found = form(command="true {items}", inputs="src/*.py 'my file'")
+    assert found.named == Named(inputs=("src/*.py", "my file"))
+    assert form(command="true", **{"from": "list.txt"}).named == Named(inputs_from="list.txt")
+    assert form(command="true", tasks="~/T.md").named == Named(task_file="~/T.md")
+    assert form(command="true").named == Named()
+    twice = form(command="true", inputs="a", tasks="b", **{"from": "c"}).wrong
+    assert set(twice) == {"from", "tasks"} and "inputs says already" in twice["tasks"]
+    assert "path of a file" in form(command="true", **{"from": "-"}).wrong["from"]
+    assert "split it" in form(command="true", inputs="a", count="2").wrong["count"]
+    assert "quotation" in form(command="true", inputs="'a").wrong["inputs"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,13 +12,15 @@ from hypothesis import strategies as st
 from heaptui.model import Event, Kind, ProcessSample, State, VerdictKind
 from heaptui.tui.facts import task_facts
 from heaptui.tui.lines import Line, fitted, flow, sentence, text_of, width_of, wrapped
-from heaptui.tui.widgets.dock.absent import context_lines, snapshot_lines
+from heaptui.tui.widgets.dock.absent import snapshot_lines
+from heaptui.tui.widgets.dock.context import context_lines
 from heaptui.tui.widgets.dock.events import event_lines, event_role, recent
 from heaptui.tui.widgets.dock.figures import figures
 from heaptui.tui.widgets.dock.memory import memory_lines
 from heaptui.tui.widgets.dock.processes import branches, process_lines
 from heaptui.tui.widgets.dock.title import HINT, TABS, title
 from tests.terminal.dock_operator import NOW, G, M, a_detail, a_row, a_series
+from tests.terminal.family_scene import family
 
 UNKNOWN: dict[str, Any] = dict.fromkeys(
     [
@@ -90,7 +93,7 @@ def test_what_the_worker_and_the_policy_did_has_figures() -> None:
     )
     for part in (
         "asks for a checkpoint\n",
-        "progress 120 of 200 (60 %) chapter 12",
+        "progress 120/200 (60 %) chapter 12",
         "checkpoint 4m12 ago, 61k",
         "result 3.00M",
         "expected peak 1.80G",
@@ -266,3 +269,34 @@ def test_flow_keeps_fields_whole() -> None:
 
 def test_sizes_are_binary() -> None:
     assert "cap 2.0G" in figures_of(cap_bytes=2 * G)
+
+
+def test_the_context_pane_says_how_full_it_is() -> None:
+    text = shown(context_lines(a_row(context_tokens=26_100, context_limit=30_000), 80))
+    assert "26,100 of 30,000 tokens   87%" in text and "3,900 are left" in text
+    text = shown(context_lines(a_row(context_tokens=26_100), 80))
+    assert "26,100 tokens" in text and "does not tell the limit" in text and "%" not in text
+    over = shown(context_lines(a_row(context_tokens=40_000, context_limit=30_000), 80))
+    assert "133%" in over and "0 are left" in over
+
+
+def test_a_split_task_shows_its_children_and_a_child_what_it_is_a_part_of() -> None:
+    scene = {row.id: row for row in family()}
+    parent = scene["parent"]
+    children = [row for row in scene.values() if row.parent == "parent"]
+    text = shown(figures(parent, None, 50, 20, NOW, children))
+    assert "split into 4: 1 done, 2 run, 1 waits" in text
+    assert "memory 1.22G" in text and "done 57/200" in text
+    assert "2 password reset  running      850M     7/50" in text
+    assert "50/50" not in shown(figures(parent, None, 37, 20, NOW, children))
+    assert "1 of 4 children ended" in shown(figures(parent, None, 50, 20, NOW))
+    part = "part 2 of e2e-login: password reset"
+    assert part in shown(figures(scene["child2"], None, 50, 20, NOW))
+    facts = shown(task_facts(a_detail(parent), 80, NOW, children))
+    assert "200 to work through, 57 of them done" in facts and "4 join" in facts
+    ended = msgspec.structs.replace(parent, state=State.FAILED, reason="1 of 4 children failed")
+    assert "split into 4" in shown(figures(ended, None, 50, 20, NOW))
+    assert "was split into 4" in shown(task_facts(a_detail(ended), 80, NOW))
+    assert part in shown(task_facts(a_detail(scene["child2"]), 80, NOW))
+    waits = "Its children are measured"
+    assert waits in " ".join(shown(memory_lines(parent, None, None, (120, 20), now=NOW)).split())

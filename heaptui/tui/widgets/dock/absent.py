@@ -1,20 +1,10 @@
-"""What a pane says that has nothing to show: what would fill it."""
+"""What the pane of snapshots says that has nothing to show: what would fill it."""
 
 from __future__ import annotations
 
 from heaptui.model import Row
 from heaptui.tui.heaps import why_no_heap
 from heaptui.tui.lines import Line, indented, sentence
-
-
-def context_lines(row: Row, width: int) -> list[Line]:
-    """The context pane of a task that reports no tokens."""
-    return _paragraphs(
-        width,
-        f"This task reports no context: a {row.kind.value} process says nothing about tokens.",
-        "An agent that tells how full its context is fills this pane: tokens by tier, against "
-        "the budget.",
-    )
 
 
 def snapshot_lines(row: Row, width: int) -> list[Line]:
@@ -26,9 +16,10 @@ def snapshot_lines(row: Row, width: int) -> list[Line]:
         if why_not is None
         else f"None can be taken now: {why_not}."
     )
-    return _paragraphs(width, "No snapshots of this task.", possible)
+    return paragraphs(width, "No snapshots of this task.", possible)
 
 
-def _paragraphs(width: int, first: str, second: str) -> list[Line]:
+def paragraphs(width: int, first: str, second: str) -> list[Line]:
+    """What there is not, and what would make that different."""
     room = max(20, min(width - 4, 76))
     return indented([*sentence(first, room), *sentence(second, room, "dim")], 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 from textual import events, on
@@ -20,8 +20,9 @@ from heaptui.model import Detail, Row, Series, State
 from heaptui.tui.keymap import bindings
 from heaptui.tui.lines import Line, one_line
 from heaptui.tui.themes import glyphs_of
-from heaptui.tui.widgets.dock.absent import context_lines, snapshot_lines
+from heaptui.tui.widgets.dock.absent import snapshot_lines
 from heaptui.tui.widgets.dock.chart import ascii_dots, braille
+from heaptui.tui.widgets.dock.context import context_lines
 from heaptui.tui.widgets.dock.events import event_lines
 from heaptui.tui.widgets.dock.kept_pane import KeptPane
 from heaptui.tui.widgets.dock.memory import memory_lines, span_of
@@ -70,6 +71,7 @@ class Dock(Widget):
         self._hint = hint
         self._clock = clock
         self._row: Row | None = None
+        self._children: Sequence[Row] = ()
         self._detail: Detail | None = None
         self._series: Series | None = None
         self._trouble = ""
@@ -97,9 +99,13 @@ class Dock(Widget):
         self.call_after_refresh(self._tick)
 
     # --- what the screen calls ---------------------------------------------------------------
-    def follow(self, row: Row | None) -> None:
-        """Show another task, or newer figures of the same one; None: there is none."""
+    def follow(self, row: Row | None, children: Sequence[Row] = ()) -> None:
+        """Show another task, or newer figures of the same one; None: there is none. `children` are
+        those it was split into, as far as they are held."""
+        before_them, self._children = self._children, children
         if row is self._row:
+            if children != before_them:
+                self._paint()
             return
         before, self._row = self._row, row
         self._stale = True
@@ -167,11 +173,21 @@ class Dock(Widget):
         if self.active == "memory":
             dots = braille if glyphs_of(self).braille else ascii_dots
             room = (width, height)
-            return memory_lines(row, self._detail, self._series, room, now=self._clock(), dots=dots)
+            return memory_lines(
+                row,
+                self._detail,
+                self._series,
+                room,
+                now=self._clock(),
+                dots=dots,
+                children=self._children,
+            )
         if self.active == "processes":
             detail = self._detail
             return process_lines(row, detail.processes, width, detail.heaps) if detail else []
-        return (context_lines if self.active == "context" else snapshot_lines)(row, width)
+        if self.active == "context":
+            return context_lines(row, width, glyphs_of(self))
+        return snapshot_lines(row, width)
 
     def _draw_title(self, width: int) -> Line:
         return self._titled(width).line

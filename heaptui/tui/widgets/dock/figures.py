@@ -6,26 +6,40 @@ pair; it is never a zero.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from heaptui.model import Detail, Row, State, VerdictKind
 from heaptui.tui.danger import SOON_S
 from heaptui.tui.lines import Line, Role, field, flow, one_line, sentence
+from heaptui.tui.relations import part_words, split_lines
 from heaptui.tui.widgets.dock.chart import level_role
 from heaptui.tui.widgets.dock.events import evidence_of, recent
 from heaptui.tui.widgets.dock.heap import heap_lines
 from heaptui.tui.widgets.reasons import doing_of
-from heaptui.tui.words import cap_source_words, progress_words
+from heaptui.tui.words import cap_source_words, pair_words, progress_words
 from heaptui.units import duration, growth, short_size, size
 
 
-def figures(row: Row, detail: Detail | None, width: int, height: int, now: float) -> list[Line]:
+def figures(
+    row: Row,
+    detail: Detail | None,
+    width: int,
+    height: int,
+    now: float,
+    children: Sequence[Row] = (),
+) -> list[Line]:
     """At most `height` lines for the right side of the memory pane, the newest events last. Those
-    take no room from figures."""
-    if row.state.ended:
-        lines = _ended(row, detail, width, now)
+    take no room from figures. `children` are those it was split into."""
+    part = part_words(row)
+    lines = sentence(part, width) if part else []
+    if row.state is State.SPLIT:
+        lines += _split(row, children, width)
+    elif row.state.ended:
+        lines += _ended(row, detail, width, now)
     elif row.state.live:
-        lines = _live(row, detail, width, now)
+        lines += _live(row, detail, width, now)
     else:
-        lines = _waiting(row, width, now)
+        lines += _waiting(row, width, now)
     lines = lines[:height]
     room = height - len(lines)
     if detail is not None and room > 0:
@@ -46,6 +60,19 @@ def _live(row: Row, detail: Detail | None, width: int, now: float) -> list[Line]
     lines += flow(_danger(row), width)
     lines += flow([*_limits(row, now), *_ladder(row)], width)
     return lines + flow([*_processes(row, now), *_shares(row)], width)
+
+
+def _split(row: Row, children: Sequence[Row], width: int) -> list[Line]:
+    """What its children hold and have done together, then each of them."""
+    fields = [field("memory", size(row.memory_bytes))]
+    if row.growth_bytes_per_min is not None:
+        fields.append((*field("growth", growth(row.growth_bytes_per_min)), (" a minute", "dim")))
+    if row.processes is not None:
+        fields.append(field("processes", str(row.processes)))
+    if pair := pair_words(row):
+        fields.append(field("done", pair))
+    head, *each = split_lines(row, children, width)
+    return [head, *flow(fields, width), *each]
 
 
 def _memory(row: Row) -> list[Line]:
@@ -185,6 +212,8 @@ def _ended(row: Row, detail: Detail | None, width: int, now: float) -> list[Line
         fields.append(field("signal", str(row.signal)))
     if row.attempts > 1:
         fields.append(field("attempts", str(row.attempts)))
+    if row.children:
+        fields.append(field("split into", str(row.children)))
     lines += flow([*fields, *_ladder(row)], width) + flow(_work(row, now), width)
     if row.cap_bytes is not None:
         cap = field("cap", short_size(row.cap_bytes))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from heaptui.model import Detail, Row, Series
+from heaptui.model import Detail, Row, Series, State
 from heaptui.tui.lines import Line, beside, indented, sentence
 from heaptui.tui.widgets.dock.chart import AXIS, Frame, Marks, braille, chart, span_for
 from heaptui.tui.widgets.dock.events import clock_time
@@ -35,14 +35,15 @@ def memory_lines(
     *,
     now: float,
     dots: Callable[[int], str] = braille,
+    children: Sequence[Row] = (),
 ) -> list[Line]:
     """The pane in a room of (width, height)."""
     width, height = room
     right = figures_width(width) - GAP // 2
     plot_width = width - right - GAP - 1
     if plot_width < AXIS + _LEAST_PLOT:
-        return figures(row, detail, width, height, now)
-    side = figures(row, detail, right, height, now)
+        return figures(row, detail, width, height, now, children)
+    side = figures(row, detail, right, height, now, children)
     if series is None or not any(each is not None for each in series.high):
         plot = _without_samples(row, series, plot_width, height)
     else:
@@ -61,6 +62,8 @@ def _without_samples(row: Row, series: Series | None, width: int, height: int) -
         return []
     if row.state.ended:
         why = "No samples are kept of this task: it ended too soon, or too long ago."
+    elif row.state is State.SPLIT:
+        why = "Its children are measured each for itself: go to one of them."
     elif row.state.live:
         why = "The first sample comes within a second."
     else:

@@ -1,0 +1,1 @@
+"""How what a task works through is listed, divided and counted as done. Knows no supervisor."""

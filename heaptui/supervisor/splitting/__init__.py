@@ -1,0 +1,1 @@
+"""Splitting: what is left of a task becomes children, and their ends become its own."""
