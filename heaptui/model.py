@@ -52,9 +52,7 @@ class State(StrEnum):
 
 ENDED = frozenset((State.DONE, State.FAILED, State.STOPPED, State.LOST, State.QUARANTINED))
 ENDED_BADLY = frozenset((State.FAILED, State.LOST, State.QUARANTINED))
-LIVE = frozenset(
-    (State.STARTING, State.RUNNING, State.RECYCLING, State.SPLITTING, State.STOPPING)
-)
+LIVE = frozenset((State.STARTING, State.RUNNING, State.RECYCLING, State.SPLITTING, State.STOPPING))
 
 
 class VerdictKind(StrEnum):

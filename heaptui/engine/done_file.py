@@ -15,12 +15,9 @@ from threading import Lock
 from heaptui.engine import keeping
 from heaptui.errors import Refused
 from heaptui.inputs import ITEMS_MAX, NAME_MAX
-from heaptui.splitting.left import LINE_MAX
+from heaptui.splitting.left import BYTES_MAX, LINE_MAX
 
 _CHUNK = 1 << 20
-_BYTES_MAX = ITEMS_MAX * (LINE_MAX + 1)
-"""Of the longest list there can be; what a worker writes beyond that is not read."""
-
 _UNTORN = b"\0\n"
 """Ends a line that somebody was killed in: with a zero byte it is no item's name, whereas its
 beginning alone may be."""
@@ -134,7 +131,7 @@ class DoneFile:
         ):
             self._begin_anew()
         self._seen = (status.st_ino, status.st_size)
-        while self._read_to < _BYTES_MAX and (chunk := os.pread(handle, _CHUNK, self._read_to)):
+        while self._read_to < BYTES_MAX and (chunk := os.pread(handle, _CHUNK, self._read_to)):
             end = chunk.rfind(b"\n") + 1
             if not end and len(chunk) < _CHUNK:
                 return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +12,13 @@ from heaptui.inputs import ITEMS_MAX, NAME_MAX, Inputs, Item, Source
 from heaptui.splitting import markdown
 from heaptui.splitting.known import Known
 from heaptui.splitting.parts import path_of
+from heaptui.splitting.plain import opened
 
 LINE_MAX = 2 * NAME_MAX
 """Bytes of a line that can name anything: a path from the root on, and what is in front of it."""
 
-LINES_MAX = 10 * ITEMS_MAX
-"""Different lines that are read of what a worker reports; none has as many items."""
+BYTES_MAX = ITEMS_MAX * (LINE_MAX + 1)
+"""Of the longest list there can be; what a worker writes beyond that is not read."""
 
 
 class Left(NamedTuple):
@@ -28,40 +28,33 @@ class Left(NamedTuple):
     done: tuple[Item, ...]
 
 
-def read_done(path: Path) -> list[str]:
-    """The lines of a file of what is done, each once; a missing file has none. A last line without
-    its end does not count: whoever wrote it may not have finished it.
+def read_done(path: Path) -> Iterator[str]:
+    """The lines of a file of what is done, one at a time: a worker may have written anything there,
+    and any amount of it. A missing file has none. A last line without its end does not count:
+    whoever wrote it may not have finished it.
 
     Raises:
         StorageTrouble: it cannot be read.
     """
     try:
-        # whatever a worker has put there must not hold us up
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError("it is not a plain file")
-            lines: dict[str, None] = {}
+        with opened(path) as file:
             for line in _whole_lines(file.readline):
-                if b"\0" in line:
-                    continue  # a torn one, ended so that it names nothing
-                lines[line.rstrip(b"\r\n").decode(errors="replace")] = None
-                if len(lines) >= LINES_MAX:
-                    break
+                if b"\0" not in line:  # else a torn one, ended so that it names nothing
+                    yield line.rstrip(b"\r\n").decode(errors="replace")
     except FileNotFoundError:
-        return []
+        return
     except OSError as error:
         raise StorageTrouble(
             f"What is done cannot be read from {path}: {error.strerror or error}.",
             "Mend its permissions; nothing is divided before that is known.",
         ) from error
-    return list(lines)
 
 
 def _whole_lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:
     """Those that end, and are short enough to name anything."""
-    begins = True
-    while line := readline(LINE_MAX):
+    begins, read = True, 0
+    while read < BYTES_MAX and (line := readline(LINE_MAX)):
+        read += len(line)
         ends = line.endswith(b"\n")
         if begins and ends:
             yield line
@@ -86,18 +79,18 @@ def remaining(inputs: Inputs, reported: Iterable[str], *, cwd: Path, parts: Path
     of the path from `cwd` on, or by the path of a part in the directory `parts`. A report that
     names nothing of these says nothing."""
     places = {item.name: place for place, item in enumerate(inputs.items)}
-    done, unknown = set(), []
+    spelt: dict[str, int] | None = None
+    here = str(cwd.absolute())
+    done = set()
     for text in reported:
-        place = places.get(text, places.get(text.strip()))
-        if place is None:
-            unknown.append(text.strip())
-        else:
+        bare = text.strip()
+        place = places.get(text, places.get(bare))
+        if place is None and bare and inputs.source is Source.FILES:
+            if spelt is None:
+                spelt = _spellings(inputs.items, cwd, parts)
+            place = spelt.get(_normal(here, bare))
+        if place is not None:
             done.add(place)
-    if unknown and inputs.source is Source.FILES:
-        spelt = _spellings(inputs.items, cwd, parts)
-        here = str(cwd.absolute())
-        found = (spelt.get(_normal(here, text)) for text in unknown if text)
-        done |= {place for place in found if place is not None}
     return Left(
         tuple(item for place, item in enumerate(inputs.items) if place not in done),
         tuple(item for place, item in enumerate(inputs.items) if place in done),
@@ -108,11 +101,6 @@ def within(left: Iterable[Item]) -> Callable[[Item], bool]:
     """Whether an item is one of these, or a part of one of these."""
     known = Known(left)
     return lambda item: known.holding(item) is not None
-
-
-def belongs(item: Item, left: Iterable[Item]) -> bool:
-    """As `within`, for one."""
-    return within(left)(item)
 
 
 def _spellings(items: Iterable[Item], cwd: Path, parts: Path) -> dict[str, int]:

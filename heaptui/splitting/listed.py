@@ -121,7 +121,8 @@ def check(inputs: Inputs) -> None:
         if item.tokens < 0 or not _whole_or_part(item):
             raise UsageError(
                 f"{item.name[:200]!r} is no part of a file, and not a whole one.",
-                "A part has a file, and lines from 1 on, the last one not before the first.",
+                "A part has a file, and lines from 1 on, the last one not before the first; it is "
+                "called file:first-last.",
             )
 
 
@@ -212,7 +213,8 @@ def _spelling(name: str) -> str:
 def _whole_or_part(item: Item) -> bool:
     if not item.of:
         return item.first == item.last == 0
-    return 1 <= item.first <= item.last
+    named = item.name == f"{item.of}:{item.first}-{item.last}"
+    return named and 1 <= item.first <= item.last
 
 
 def _check_name(name: str) -> None:

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from heaptui.errors import Unreadable
 from heaptui.inputs import NAME_MAX, Item, Source
 from heaptui.splitting.markdown_structure import TAB, Document, Heading, parse
+from heaptui.splitting.plain import opened
 from heaptui.splitting.sizes import tokens_of
 
 SIZE_MAX = 8 << 20
@@ -41,7 +42,7 @@ def read(path: Path) -> str:
         Unreadable: it is not there, larger than SIZE_MAX, or not UTF-8.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             data = file.read(SIZE_MAX + 1)
     except OSError as error:
         raise Unreadable(

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from heaptui.errors import Unreadable
 from heaptui.inputs import Item
+from heaptui.splitting.plain import opened
 from heaptui.splitting.sizes import bytes_of, tokens_of
 
 _CHUNK = 256 << 10
@@ -32,8 +33,8 @@ def path_of(parts: Path, item: Item) -> Path:
 
 
 def cut(parts: Path, item: Item, cwd: Path) -> Path:
-    """Copies the part's lines into its own file, 0600, whole or not at all; one that is there stays
-    as it is, for another attempt. Returns its path.
+    """Copies the part's lines into its own file, 0600, whole or not at all, also when the power
+    fails; one that is there stays as it is, for another attempt. Returns its path.
 
     Raises:
         Unreadable: the file is not there or cannot be read.
@@ -45,7 +46,7 @@ def cut(parts: Path, item: Item, cwd: Path) -> Path:
     parts.mkdir(mode=0o700, parents=True, exist_ok=True)
     source = cwd / item.of
     try:
-        file = source.open("rb")
+        file = opened(source)
     except OSError as error:
         raise Unreadable(
             f"{source} cannot be read: {error.strerror or error}.",
@@ -56,6 +57,8 @@ def cut(parts: Path, item: Item, cwd: Path) -> Path:
         with file, os.fdopen(descriptor, "wb") as copy:
             for piece in _lines(file, item.first, item.last):
                 copy.write(piece)
+            copy.flush()
+            os.fsync(copy.fileno())
         Path(name).replace(path)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -79,7 +82,7 @@ def ranges(item: Item, budget_tokens: int, cwd: Path) -> list[Item]:
     allows. A line that is larger is a part of its own. What is not text, has one line only or
     cannot be read stays whole."""
     try:
-        with (cwd / (item.of or item.name)).open("rb") as file:
+        with opened(cwd / (item.of or item.name)) as file:
             if b"\0" in file.read(_LOOKED_AT):
                 return [item]
             file.seek(0)
@@ -107,7 +110,7 @@ def lines_of(path: Path) -> int:
         Unreadable: it is not there or cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             count, last = 0, b"\n"
             while chunk := file.read(_CHUNK):
                 count += chunk.count(b"\n")

@@ -22,6 +22,7 @@ task's directory and environment. What it says on standard error is for the mess
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -90,20 +91,22 @@ async def ask(
     text = msgspec.json.encode(question)
     most = ANSWER_LEAST + ANSWER_PER_QUESTION * len(text)
     try:
-        answer = msgspec.json.decode(
-            await run(argv, text, env=env, cwd=cwd, within_s=within_s, most=most), type=Answer
-        )
-        return _shares(answer, items, question.budget_tokens)
+        said = await run(argv, text, env=env, cwd=cwd, within_s=within_s, most=most)
+        return await asyncio.to_thread(_shares, said, items, question.budget_tokens)
     except Failed as error:
         raise _refused(str(error)) from error
     except _FAULTS as error:
         raise _refused(f"answers no such JSON: {_line(str(error))}") from error
+    except OSError as error:
+        raise _refused(f"cannot be asked: {error.strerror or error}") from error
     except UsageError as error:
         raise _refused(f"answers what cannot be done. {_line(error.what)}") from error
 
 
-def _shares(answer: Answer, items: Sequence[Item], budget_tokens: int) -> list[Share]:
-    """Raises UsageError where they do not hold the items, once, or more than the budget."""
+def _shares(said: bytes, items: Sequence[Item], budget_tokens: int) -> list[Share]:
+    """Raises UsageError where they do not hold the items, once, or more than the budget, and one of
+    _FAULTS where it is no answer."""
+    answer = msgspec.json.decode(said, type=Answer)
     by_name = {item.name: item for item in items}
     shares = [
         Share(

@@ -59,6 +59,8 @@ class Ledger:
         self._events: list[Event] = []
         self._rollups: list[Rollup] = []
         self._inputs: dict[str, Inputs] = {}
+        self._inputs_written: dict[str, Inputs] = {}
+        """Those that are being stored now."""
         self._divisions: dict[str, Division] = {}
         self._ended: deque[str] = deque()
         self._ended_badly: deque[str] = deque()
@@ -162,7 +164,7 @@ class Ledger:
 
     def inputs_unstored(self, task_id: str) -> Inputs | None:
         """What it works through, while that is on its way to the store."""
-        return self._inputs.get(task_id)
+        return self._inputs.get(task_id) or self._inputs_written.get(task_id)
 
     def drop(self, task: Task) -> None:
         """Forgets a task that was never stored, or whose record was deleted."""
@@ -410,6 +412,7 @@ class Ledger:
             if not (self._dirty or self._dirty_attempts or self._events or self._rollups):
                 return
             inputs, self._inputs = self._inputs, {}
+            self._inputs_written = inputs
             divisions, self._divisions = self._divisions, {}
             dirty, self._dirty = self._dirty, set()
             attempts, self._dirty_attempts = self._dirty_attempts, {}
@@ -434,6 +437,8 @@ class Ledger:
                 self._events = events + self._events
                 self._rollups = (rollups + self._rollups)[-_ROLLUPS_KEPT:]
                 raise
+            finally:
+                self._inputs_written = {}
             self.trouble = None
             self._shed()
 

@@ -13,11 +13,13 @@ import errno
 import os
 import tempfile
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from heaptui.engine.done_file import prepare
 from heaptui.errors import Refused, StorageTrouble
 from heaptui.inputs import DONE_TOLD, Division, Handover, Inputs, Item, Source
 from heaptui.model import VerdictKind
@@ -128,9 +130,9 @@ def _lay_out(
 ) -> Laid:
     notes: tuple[str, ...] = ()
     done_file = state.done(task.id)
-    _touch(done_file)
+    _make_ready(done_file)
     cwd, parts = Path(task.spec.cwd), state.parts(task.id)
-    reported = [*read_done(done_file), *ticked(inputs, Path(inputs.origin))]
+    reported = chain(read_done(done_file), ticked(inputs, Path(inputs.origin)))
     left, done = remaining(inputs, reported, cwd=cwd, parts=parts)
     for item in left:
         if item.of:
@@ -198,17 +200,17 @@ def _given(item: Item, source: Source, parts: Path) -> str:
     return f"./{item.name}" if source is Source.FILES and item.name[:1] == "-" else item.name
 
 
-def _touch(path: Path) -> None:
-    """An empty file where there is none.
+def _make_ready(path: Path) -> None:
+    """The file in which is noted what is done, here rather than by the engine alone, which waits
+    for no disk: what a worker left in it may be any amount.
 
     Raises:
         Refused: something else lies there.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        os.close(os.open(path, flags, 0o600))
-    except OSError as error:
-        if error.errno not in _NO_FILE:
+        prepare(path)
+    except (OSError, Refused) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_FILE:
             raise
         raise Refused(
             f"What is done cannot be told any more: {path} is not a plain file.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from heaptui import protocol
-from heaptui.errors import NoSuchTask, Refused, StorageTrouble, UsageError
+from heaptui.errors import HeaptuiError, NoSuchTask, Refused, StorageTrouble
 from heaptui.model import State
 from heaptui.supervisor.dispatching import AGAIN_S
 from heaptui.supervisor.loop import Supervisor
@@ -23,14 +23,14 @@ async def split(supervisor: Supervisor, task: Task) -> None:
             return
         except NoSuchTask:
             return
-        except (Refused, UsageError) as why:
-            if _due(task):
-                _not_split(supervisor, task, why.what)
-            return
         except StorageTrouble as trouble:
             # shown in the header; what is left of the task stands on that disk
             supervisor.ledger.trouble = trouble
             await asyncio.sleep(AGAIN_S)
+        except HeaptuiError as why:
+            if _due(task):
+                _not_split(supervisor, task, why.what)
+            return
 
 
 def _due(task: Task) -> bool:

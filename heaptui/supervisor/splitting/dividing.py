@@ -9,7 +9,6 @@ that goes on from there, and nothing is divided twice.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,18 +18,21 @@ from msgspec.structs import replace
 from heaptui import protocol
 from heaptui.engine.base import Exited
 from heaptui.errors import HeaptuiError, Refused, StorageTrouble
-from heaptui.inputs import ChildShare, Division, Inputs, Item, Source, SplitReport
-from heaptui.model import State, TaskSpec, Verdict, VerdictKind, Work
+from heaptui.inputs import ChildShare, Division, Inputs, Source, SplitReport
+from heaptui.model import State, TaskSpec, Verdict
+from heaptui.output import printable
 from heaptui.runtime.names import NAME_MAX, infer_kind
 from heaptui.splitting import agreement, parts
-from heaptui.splitting.left import within
 from heaptui.store.records import Kin
 from heaptui.supervisor.dispatching import AGAIN_S
 from heaptui.supervisor.draining import drain
 from heaptui.supervisor.lasting import seen_through
+from heaptui.supervisor.launching import prepared
+from heaptui.supervisor.limits import check_limits
 from heaptui.supervisor.loop import Supervisor
 from heaptui.supervisor.operations import of_attempts, resolve
 from heaptui.supervisor.splitting import families, retrying
+from heaptui.supervisor.splitting.apportioning import as_ended, given_out, with_more_to_do
 from heaptui.supervisor.splitting.planning import check_depth, check_order, check_state
 from heaptui.supervisor.splitting.standing import Standing, in_hand, standing
 from heaptui.supervisor.task import Task
@@ -40,7 +42,6 @@ OPERATOR, POLICY = "operator", "policy"
 """Who divides."""
 
 _BEGUN = (State.STARTING, State.RUNNING)
-_RANGE = re.compile(r":\d+-\d+\Z")
 _START_WITHIN_S = 10.0
 _SLACK_S = 15.0
 """Beyond both graces, for the end itself."""
@@ -52,7 +53,8 @@ async def split(supervisor: Supervisor, request: protocol.Split, by: str = OPERA
     Raises:
         NoSuchTask: no such task.
         Refused: it is in another attempt, or in no state to be split, or has nothing to divide.
-        UsageError: the shares do not hold what is left of it, once.
+        UsageError: the shares do not hold what is left of it, once; or its children, or what makes
+            one result of theirs, could never run.
     """
     task = await resolve(supervisor, request.task)
     if request.attempt is not None:
@@ -63,6 +65,7 @@ async def split(supervisor: Supervisor, request: protocol.Split, by: str = OPERA
     check_state(task)
     check_order(supervisor, task)
     check_depth(task, insist=request.insist)
+    await _check_children(supervisor, task, request)
     now = await standing(supervisor, task)
     await asyncio.to_thread(
         agreement.check,
@@ -85,8 +88,8 @@ async def conclude(
         if now is not None and division is not None:
             work = (exited.work if exited is not None else None) or task.work
             hand = await in_hand(supervisor, task, now, work)
-            verdict = _with_more_to_do(verdict, now)
-            division = _as_ended(division, now, hand, work, verdict, exited)
+            verdict = with_more_to_do(verdict, now)
+            division = as_ended(division, now, hand, work, verdict, exited)
         elif task.state is State.SPLITTING:
             lost = "how it was to be divided" if division is None else "what it works through"
             supervisor.ledger.note(task, "split", f"not divided: the store has lost {lost}")
@@ -115,6 +118,27 @@ async def _looked_up(supervisor: Supervisor, task: Task) -> Standing | None:
     return None
 
 
+async def _check_children(supervisor: Supervisor, task: Task, request: protocol.Split) -> None:
+    """Whether they could run, as far as that can be known: the last of them starts in hours."""
+    spec = _of_child(task.spec, _timeout_s(supervisor, request))
+    check_limits(spec, task.cap_bytes, supervisor.engine.nodes()[0].mem_total_bytes)
+    if request.reduce:
+        await prepared(
+            supervisor.around,
+            _reducing(spec, request.reduce),
+            task_id=task.id,
+            attempt=1,
+            environment=await supervisor.environments.get(task.environment),
+            cap_bytes=task.cap_bytes,
+            means=supervisor.means,
+        )
+
+
+def _timeout_s(supervisor: Supervisor, request: protocol.Split) -> float:
+    given = request.timeout_s
+    return supervisor.config.split.timeout_s if given is None else given
+
+
 def _division(supervisor: Supervisor, task: Task, request: protocol.Split, by: str) -> Division:
     ids = protocol.new_ids(len(request.shares) + bool(request.reduce))
     children = [
@@ -136,11 +160,11 @@ def _division(supervisor: Supervisor, task: Task, request: protocol.Split, by: s
         at=supervisor.clock(),
         by=by,
         strategy=request.strategy,
-        timeout_s=request.timeout_s or supervisor.config.split.timeout_s,
+        timeout_s=_timeout_s(supervisor, request),
         children=tuple(children),
         reduce=request.reduce,
         left_out=tuple(request.left_out),
-        error=(task.reason or "") if bad_end else "",
+        error=printable(task.reason or "") if bad_end else "",
     )
 
 
@@ -161,29 +185,30 @@ async def _divide(
     supervisor: Supervisor, task: Task, request: protocol.Split, by: str
 ) -> SplitReport:
     await _begun(supervisor, task)
-    _check_again(task, request, by)
+    _check_again(supervisor, task, request, by)
     while task.state is not State.RUNNING:
         now, family = await standing(supervisor, task), await retrying.look_up(supervisor, task)
         # while that was looked up it may have been dispatched, retried or stopped; what is known
         # of it from the store alone is held from now on
         task = retrying.take_in(supervisor.ledger, task, family)
-        _check_again(task, request, by)
+        _check_again(supervisor, task, request, by)
         if task.state not in _BEGUN:
-            division = _without(_division(supervisor, task, request, by), now)
+            division = given_out(_division(supervisor, task, request, by), now)
             supervisor.ledger.split(task, _words(division))
             retrying.reopen_above(supervisor, task)
             await _bear(supervisor, task, division, now.inputs)
             return await _ended(supervisor, task)
         await _begun(supervisor, task)
-        _check_again(task, request, by)
+        _check_again(supervisor, task, request, by)
     return await _drained(supervisor, task, _division(supervisor, task, request, by))
 
 
-def _check_again(task: Task, request: protocol.Split, by: str) -> None:
+def _check_again(supervisor: Supervisor, task: Task, request: protocol.Split, by: str) -> None:
     """Raises Refused where it is not what was asked for any more."""
     if request.attempt is not None:
         of_attempts([task], [request.attempt], "then split what you see")
     check_state(task)
+    check_order(supervisor, task)
     if by == POLICY and not task.recovery.split_due:
         raise Refused(f"The operator has {task.name} in hand.")
 
@@ -239,69 +264,6 @@ def _report(task: Task, took_s: float) -> SplitReport:
     )
 
 
-# --- what is left, and whose it is -------------------------------------------------------------
-def _with_more_to_do(verdict: Verdict, now: Standing) -> Verdict:
-    """Reports are counted as they are written, in two spellings twice: only here is it known
-    whether all of it is done, where its worker reports at all."""
-    if verdict.kind is VerdictKind.FINISHED and now.done and now.left:
-        return Verdict(VerdictKind.STOPPED, "ended to be split", verdict.evidence)
-    return verdict
-
-
-def _as_ended(
-    division: Division,
-    now: Standing,
-    hand: Sequence[Item],
-    work: Work | None,
-    verdict: Verdict,
-    exited: Exited | None,
-) -> Division:
-    """With what its worker had done and had in hand when it ended."""
-    in_order = exited is not None and (exited.code == 0 or (work is not None and work.drained))
-    if not in_order and now.left:
-        # without a word from it the next one is the likeliest that it had begun
-        division = replace(division, again=tuple(item.name for item in hand or now.left[:1]))
-    if verdict.kind not in (VerdictKind.STOPPED, VerdictKind.FINISHED):
-        division = replace(division, error=verdict.text)
-    return _without(division, now)
-
-
-def _without(division: Division, now: Standing) -> Division:
-    """Only what is left, all of it: a child whose items are done is not needed."""
-    kept = within(now.left)
-    children = [
-        child if child.reduces else replace(child, items=tuple(filter(kept, child.items)))
-        for child in division.children
-    ]
-    rest = _nobodys(children, division.left_out, now.left)
-    if rest:
-        place = next(n for n, child in enumerate(children) if not child.reduces)
-        children[place] = replace(children[place], items=(*children[place].items, *rest))
-    wanted = [child for child in children if child.items or child.reduces]
-    if not any(child.items for child in wanted):
-        wanted = []
-    ids = {child.id for child in wanted}
-    return replace(
-        division,
-        children=tuple(
-            replace(child, after=tuple(one for one in child.after if one in ids))
-            for child in wanted
-        ),
-        done=tuple(item.name for item in now.done),
-    )
-
-
-def _nobodys(
-    children: Sequence[ChildShare], left_out: Sequence[str], left: Sequence[Item]
-) -> tuple[Item, ...]:
-    """What is open again since it was divided: a box that was unchecked, a line taken back."""
-    named = {*left_out, *(_RANGE.sub("", name) for name in left_out)}
-    for child in children:
-        for item in child.items:
-            named |= {item.name, item.of or item.name}
-    return tuple(item for item in left if item.name not in named and item.of not in named)
-
-
 # --- children ----------------------------------------------------------------------------------
 async def _bear(supervisor: Supervisor, parent: Task, division: Division, inputs: Inputs) -> None:
     """Queues its children. They start when they are stored, together with what became of it."""
@@ -345,13 +307,18 @@ def _inputs(supervisor: Supervisor, inputs: Inputs, share: ChildShare) -> Inputs
 def _spec(parent: Task, division: Division, share: ChildShare, part: int) -> TaskSpec:
     ending = f":{part}"
     spec = replace(
-        parent.spec,
+        _of_child(parent.spec, division.timeout_s),
         name=parent.name[: NAME_MAX - len(ending)] + ending,
-        limits=replace(parent.spec.limits, timeout_s=division.timeout_s),
     )
-    if share.reduces:
-        return replace(spec, argv=division.reduce, kind=infer_kind(division.reduce), preset="")
-    return spec
+    return _reducing(spec, division.reduce) if share.reduces else spec
+
+
+def _of_child(spec: TaskSpec, timeout_s: float) -> TaskSpec:
+    return replace(spec, limits=replace(spec.limits, timeout_s=timeout_s))
+
+
+def _reducing(spec: TaskSpec, argv: tuple[str, ...]) -> TaskSpec:
+    return replace(spec, argv=argv, kind=infer_kind(argv), preset="")
 
 
 # --- words -------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 
+from heaptui.engine.done_file import DoneFile
 from heaptui.errors import StorageTrouble
 from heaptui.model import State
-from heaptui.splitting.left import read_done
 from heaptui.supervisor.dispatching import AGAIN_S
 from heaptui.supervisor.loop import Supervisor
 from heaptui.supervisor.policy.ladder import DIVIDED
@@ -52,8 +52,10 @@ async def gather(supervisor: Supervisor) -> None:
             parent.children = [ledger.held(revived(stored)) for stored in children]
     for task in tuple(ledger.tasks.values()):
         if task.parent and task.items is not None:
-            reported = await asyncio.to_thread(read_done, supervisor.state.done(task.id))
-            task.items_done = min(len(set(reported)), task.items)
+            reported = DoneFile(str(supervisor.state.done(task.id)))
+            # one that cannot be read keeps nobody from taking over
+            if await asyncio.to_thread(reported.look):
+                task.items_done = min(len(reported), task.items)
 
 
 def look_round(supervisor: Supervisor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +55,6 @@ async def in_hand(
 
 
 def _standing(state: StateDir, task_id: str, cwd: str, inputs: Inputs) -> Standing:
-    reported = [*read_done(state.done(task_id)), *ticked(inputs, Path(inputs.origin))]
+    reported = chain(read_done(state.done(task_id)), ticked(inputs, Path(inputs.origin)))
     left, done = remaining(inputs, reported, cwd=Path(cwd), parts=state.parts(task_id))
     return Standing(inputs, left, done)

@@ -93,13 +93,13 @@ async def test_a_shell_drains_in_mid_item_and_does_nothing_twice(stage):
     os.close(pipe)
     exited = await stage.listener.first(Exited, A)
     assert (exited.code, exited.stopped, exited.work.items_done) == (0, True, 3)
-    assert read_done(stage.state.done(A)) == NAMES[:3]
+    assert list(read_done(stage.state.done(A))) == NAMES[:3]
     await stage.engine.acknowledge(A, 1)
     await launched(stage, itemized(stage, *SHELL, "out", attempt=2, names=NAMES[3:]), 2)
     second = await stage.listener.first(Exited, A, 2)
     assert (second.code, second.work.items_done) == (0, 6)
     out = stage.state.root / "files" / "out"
-    assert read_done(stage.state.done(A)) == NAMES
+    assert list(read_done(stage.state.done(A))) == NAMES
     assert sorted(int(one.read_text()) for one in out.iterdir()) == [0, 1, 2, 3, 4, 5]
 
 
@@ -114,12 +114,12 @@ async def test_the_library_drains_in_mid_item_and_does_nothing_twice(stage):
     work = exited.work
     assert (work.items_done, work.hand, work.drained) == (3, (), True)
     assert not run.plan.leader_asked
-    assert read_done(stage.state.done(A)) == NAMES[:3]
+    assert list(read_done(stage.state.done(A))) == NAMES[:3]
     await stage.engine.acknowledge(A, 1)
     await launched(stage, itemized(stage, *PYTHON, "out", attempt=2, names=NAMES[3:]), 2)
     second = await stage.listener.first(Exited, A, 2)
     assert (second.code, second.work.items_done, second.work.drained) == (0, 6, False)
-    assert read_done(stage.state.done(A)) == NAMES
+    assert list(read_done(stage.state.done(A))) == NAMES
 
 
 async def test_what_it_had_in_hand_when_it_was_killed_is_known(stage):
@@ -145,7 +145,7 @@ async def test_what_is_done_between_two_passes_counts_at_the_end(stage):
     second = await stage.listener.first(Exited, A, 2)
     assert second.work is not None
     assert second.work.items_done == 4
-    assert read_done(stage.state.done(A)) == ["a", "b", "c", "d"]
+    assert list(read_done(stage.state.done(A))) == ["a", "b", "c", "d"]
 
 
 async def test_without_a_list_of_what_is_done_nothing_is_counted(stage):
@@ -202,7 +202,7 @@ async def test_items_that_are_told_are_noted_in_their_order_and_once(stage):
         '{"type":"context","used":-1}',
     )
     work = await told(stage, lambda one: one.context_tokens == 61200, "all of it")
-    assert read_done(stage.state.done(A)) == ["b", "a", "c", "e"]
+    assert list(read_done(stage.state.done(A))) == ["b", "a", "c", "e"]
     assert (work.items_done, work.hand, work.context_limit) == (4, ("d",), 200_000)
     assert stage.state.done(A).stat().st_mode & 0o777 == 0o600
 
@@ -219,7 +219,7 @@ async def test_what_is_no_item_is_refused_and_the_rest_is_not(stage):
     first, second = troubles(stage)
     assert "line break" in first
     assert "more than 4096 bytes" in second
-    assert read_done(stage.state.done(A)) == ["good"]
+    assert list(read_done(stage.state.done(A))) == ["good"]
 
 
 async def test_a_list_that_cannot_be_written_is_said_and_the_work_goes_on(stage):
@@ -272,5 +272,5 @@ async def test_the_node_example_goes_through_items(stage, node):
     exited = await stage.listener.first(Exited, A)
     assert (exited.code, exited.work.items_done, exited.work.hand) == (0, 2, ())
     assert exited.work.drained
-    assert read_done(stage.state.done(A)) == NAMES[:2]
+    assert list(read_done(stage.state.done(A))) == NAMES[:2]
     assert stage.said(A) == "an item is one line\n"

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from heaptui.config import Config, PolicyConfig, RetryConfig
 from heaptui.engine.base import Traces
-from heaptui.errors import Refused
+from heaptui.errors import Refused, UsageError
 from heaptui.inputs import Inputs, Item, Share, Source
-from heaptui.model import Limits, State, TaskSpec
+from heaptui.model import Limits, State, TaskSpec, Work
 from heaptui.protocol import Dispatch, Retry, Split, Submit, new_ids
 from heaptui.store.records import Batch
-from heaptui.supervisor import operations, submitting
-from heaptui.supervisor.splitting import by_policy, dividing, families
+from heaptui.supervisor import loop, operations, submitting
+from heaptui.supervisor.splitting import dividing
 from tests.integration.engine.contract import eventually
 from tests.integration.engine.house import ENVIRONMENT, House
 
@@ -80,10 +82,11 @@ def held(monkeypatch):
 
     async def slow(supervisor, task):
         looks.append(task)
+        found = await standing(supervisor, task)
         if len(looks) == 2:
             asked.set()
             await allowed.wait()
-        return await standing(supervisor, task)
+        return found
 
     monkeypatch.setattr(dividing, "standing", slow)
     return asked, allowed
@@ -97,7 +100,7 @@ async def test_a_queued_task_that_starts_meanwhile_is_drained_and_then_divided(h
     await operations.dispatch(house.supervisor, Dispatch(paused=False))
     await house.submitted(task)
     allowed.set()
-    await running(house, task)
+    house.engine.start(task.id)
     await house.until(task, State.SPLITTING)
     house.state.done(task.id).write_text(f"{NAMES[0]}\n")
     house.engine.end(task.id, 1, code=0)
@@ -124,11 +127,16 @@ async def test_the_policy_leaves_alone_what_the_operator_retries_while_it_looks(
     task = await running(house)
     house.engine.end(task.id, 1, signal=9, cap_hit=CAP, traces=Traces())
     await asked.wait()
+    await operations.dispatch(house.supervisor, Dispatch(paused=True))
     await operations.retry(house.supervisor, Retry([task.id]))
-    await running(house, task, 2)
     allowed.set()
+    await eventually(
+        lambda: not any("split of" in one.get_name() for one in asyncio.all_tasks()),
+        "it is given up",
+    )
     await house.settled()
-    assert (task.state, task.children) == (State.RUNNING, [])
+    assert (task.state, task.children) == (State.QUEUED, [])
+    assert "split" not in await house.history(task)
 
 
 async def test_a_part_that_the_policy_cannot_split_lets_its_parent_end(house):
@@ -138,11 +146,11 @@ async def test_a_part_that_the_policy_cannot_split_lets_its_parent_end(house):
     house.engine.end(task.id, 1, signal=15)
     await splitting
     first, second = task.children
+    await running(house, second)
+    house.engine.end(second.id, 1, code=0)
     await running(house, first)
     house.state.done(first.id).write_text(f"{NAMES[0]}\n{NAMES[1]}\n")
     house.engine.end(first.id, 1, signal=9, cap_hit=CAP, traces=Traces())
-    await running(house, second)
-    house.engine.end(second.id, 1, code=0)
     await house.until(task, State.QUARANTINED)
     assert "Not divided: " in first.reason
 
@@ -156,7 +164,7 @@ async def test_a_part_that_is_split_when_all_was_over_is_waited_for_again(house)
         await running(house, child)
         house.engine.end(child.id, 1, code=code)
     await house.until(task, State.FAILED)
-    await split(house, second, *second_items(second))
+    await split(house, second, *ITEMS[3:])
     assert (second.state, task.state) == (State.SPLIT, State.SPLIT)
     for child in second.children:
         await running(house, child)
@@ -165,8 +173,37 @@ async def test_a_part_that_is_split_when_all_was_over_is_waited_for_again(house)
     assert second.state is State.DONE
 
 
-def second_items(_child) -> tuple[Item, ...]:
-    return ITEMS[3:]
+async def test_what_builds_on_an_undone_one_is_not_split_though_nobody_holds_that(
+    house, monkeypatch
+):
+    task = await waiting(house)
+    one, two = shares(*ITEMS)
+    request = Split(task=task.id, shares=[one, replace(two, after=(0,))])
+    await dividing.split(house.supervisor, request)
+    await operations.dispatch(house.supervisor, Dispatch(paused=False))
+    first, second = task.children
+    await running(house, first)
+    house.engine.end(first.id, 1, code=3)
+    await house.until(task, State.FAILED)
+    await house.settled()
+    await house.vanish()
+    monkeypatch.setattr(loop, "RECENT_AT_START", 0)
+    await house.enter()
+    with pytest.raises(Refused, match="waits for work:1"):
+        await split(house, second, *ITEMS[3:])
+    assert (await house.stored(second)).state is State.STOPPED
+
+
+async def test_why_it_ended_is_kept_and_handed_over_whatever_bytes_it_quotes(house):
+    task = await running(house)
+    house.engine.end(task.id, 1, signal=9, cap_hit=f"{CAP} \udcff", traces=Traces())
+    await house.until(task, State.SPLIT)
+    for child in task.children:
+        await house.submitted(child)
+    division = await house.store.division(task.id)
+    handover = msgspec.json.decode(house.state.handover(task.children[0].id).read_bytes())
+    assert division.error == handover["error"]
+    assert division.error.startswith(f"{CAP} \ufffd")
 
 
 @pytest.mark.parametrize("table", ["divisions", "inputs"])
@@ -212,12 +249,37 @@ async def test_two_spellings_of_one_thing_leave_the_others_to_do(house):
     await house.until(task, State.SPLITTING)
     lines = [f"{' ' * n}{NAMES[0]}" for n in range(6)]
     house.state.done(task.id).write_text("".join(f"{line}\n" for line in lines))
-    from heaptui.model import Work
-
     work = Work(at=0.0, items_done=6, result_bytes=3)
     house.engine.end(task.id, 1, code=0, work=work)
     report = await splitting
     assert (report.done, len(report.children)) == (NAMES[:1], 2)
 
 
-_ = (by_policy, families, eventually)
+async def test_what_it_had_in_hand_is_told_by_its_name(house):
+    task = await running(house)
+    splitting = asyncio.create_task(split(house, task))
+    await house.until(task, State.SPLITTING)
+    work = Work(at=0.0, items_done=0, hand=(f"{NAMES[2]} ", "nothing of it"))
+    house.engine.end(task.id, 1, signal=9, work=work)
+    assert (await splitting).again == (NAMES[2],)
+
+
+async def test_what_cannot_be_read_of_a_part_keeps_nobody_from_taking_over(house):
+    task = await waiting(house)
+    await split(house, task)
+    first, _ = task.children
+    house.state.task(first.id).mkdir(parents=True)
+    house.state.done(first.id).mkdir()
+    await house.vanish()
+    await house.enter()
+    assert house.task(first.id).state is State.QUEUED
+
+
+@pytest.mark.parametrize(
+    "fields", [{"reduce": ("no-such-program", "{results}")}, {"timeout_s": -1.0}]
+)
+async def test_children_that_could_never_run_are_refused_before_anything_is_touched(house, fields):
+    task = await running(house)
+    with pytest.raises((UsageError, Refused)):
+        await split(house, task, **fields)
+    assert (task.state, task.division) == (State.RUNNING, None)

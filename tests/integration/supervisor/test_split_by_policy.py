@@ -78,6 +78,7 @@ async def test_what_is_left_of_it_goes_to_children(house):
     children = task.children
     assert [child.name for child in children] == ["work:1", "work:2"]
     assert [child.items for child in children] == [3, 3]
+    await house.supervisor.ledger.commit()
     division = await house.store.division(task.id)
     assert (division.by, division.done) == ("policy", NAMES[:4])
     assert division.error.startswith("went over its cap")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from heaptui.errors import StorageTrouble
 from heaptui.inputs import Inputs, Item, Source
-from heaptui.splitting.left import LINE_MAX, belongs, read_done, remaining, ticked, within
+from heaptui.splitting.left import LINE_MAX, read_done, remaining, ticked, within
 from heaptui.splitting.parts import path_of
 
 FILES = Inputs(
@@ -77,31 +78,31 @@ def test_names_that_are_no_files_are_taken_as_they_are() -> None:
     assert left == (Item("a/../b", 1),)
 
 
-def test_done_is_every_whole_line_once(tmp_path: Path) -> None:
+def test_done_is_every_whole_line(tmp_path: Path) -> None:
     path = tmp_path / "done"
-    assert read_done(path) == []
+    assert list(read_done(path)) == []
     path.write_bytes(b"a\r\n\nb c\na\ncaf\xe9\nunfinished")
-    assert read_done(path) == ["a", "", "b c", "caf\ufffd"]
+    assert list(read_done(path)) == ["a", "", "b c", "a", "caf\ufffd"]
 
 
 def test_a_torn_line_that_was_ended_names_nothing(tmp_path: Path) -> None:
     path = tmp_path / "done"
     path.write_bytes(b"a\nsrc/b\0\nc\n")
-    assert read_done(path) == ["a", "c"]
+    assert list(read_done(path)) == ["a", "c"]
 
 
 def test_a_line_that_can_name_nothing_is_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "done"
     path.write_bytes(b"x" * (3 * LINE_MAX) + b"\nafter\n" + b"y" * LINE_MAX)
-    assert read_done(path) == ["after"]
+    assert list(read_done(path)) == ["after"]
 
 
 def test_what_cannot_be_read_is_not_taken_for_nothing(tmp_path: Path) -> None:
     with pytest.raises(StorageTrouble):
-        read_done(tmp_path)
+        list(read_done(tmp_path))
     os.mkfifo(tmp_path / "done")
     with pytest.raises(StorageTrouble, match="plain file"):
-        read_done(tmp_path / "done")
+        list(read_done(tmp_path / "done"))
 
 
 def test_ticked_boxes_are_done(tmp_path: Path) -> None:
@@ -124,6 +125,22 @@ def test_a_part_belongs_to_what_holds_it() -> None:
     assert all(map(inside, (part(1, 10), part(2, 3), part(30, 30), part(5, 6, "whole"))))
     assert not any(map(inside, (part(9, 11), part(11, 19), part(15, 25), part(1, 2, "third"))))
     assert not inside(Item("big", 1))
-    assert belongs(Item("whole", 1), [Item("whole", 9)])
+    assert inside(Item("whole", 1))
     # what calls itself a part of something else than its name says is none
     assert not inside(Item("big:1-10", 1, of="big", first=2, last=3))
+
+
+def test_any_amount_of_reports_is_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "done"
+    with path.open("w") as file:
+        file.writelines(f"{'x' * 400}{number}\n" for number in range(50_000))
+        file.write("b.py\n")
+    tracemalloc.start()
+    try:
+        left, done = remaining(FILES, read_done(path), cwd=Path("/work"), parts=Path("/parts"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [item.name for item in done] == ["./b.py"]
+    assert len(left) == len(FILES.items) - 1
+    assert peak < 1 << 20

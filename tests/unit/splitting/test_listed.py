@@ -145,6 +145,7 @@ def test_what_is_no_markdown_file_is_unreadable(tmp_path: Path) -> None:
         ([Item("a", -1)], "no part of a file"),
         ([Item("a", 1, first=1, last=2)], "no part of a file"),
         ([Item("a:3-2", 1, of="a", first=3, last=2)], "no part of a file"),
+        ([Item("b:1-2", 1, of="a", first=1, last=2)], "no part of a file"),
     ],
 )
 def test_items_from_elsewhere_are_checked(items: list[Item], why: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import tempfile
 import tracemalloc
@@ -20,6 +21,17 @@ from heaptui.splitting.sizes import bytes_of, tokens_of
 
 def item_of(path: Path) -> Item:
     return Item(path.name, tokens_of(path.stat().st_size))
+
+
+def test_a_part_is_on_disk_before_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"one\ntwo\nthree\n")
+    part = Item("f:2-3", 3, of="f", first=2, last=3)
+    synced: list[tuple[int, bool]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        path = parts.path_of(tmp_path / "parts", part)
+        patch.setattr(os, "fsync", lambda fd: synced.append((os.fstat(fd).st_size, path.exists())))
+        parts.cut(tmp_path / "parts", part, tmp_path)
+    assert synced == [(len(b"two\nthree\n"), False)]
 
 
 def lines(data: bytes) -> list[bytes]:

@@ -216,3 +216,10 @@ async def test_one_that_never_stops_printing_is_killed(
     # and one that complains without end is only held to its time
     with pytest.raises(Refused, match="fails: exit code 1: y"):
         await asked(tmp_path, "sh", "-c", "yes | head -c 3000000 >&2; exit 1")
+
+
+async def test_one_that_cannot_even_be_asked_is_not_waited_for(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+        with pytest.raises(Refused, match="cannot be asked: No such file"):
+            await asked(tmp_path, *saying(GOOD))
