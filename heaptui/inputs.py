@@ -129,7 +129,8 @@ class ChildShare(Struct, frozen=True, kw_only=True):
 class Division(Struct, frozen=True, kw_only=True):
     """A split that was confirmed, as it is kept. `by`: operator or policy. `done` and `again` are
     filled in when the worker has ended: what was done by then, and what it had in hand when it
-    had to be stopped. `left_out` is what the operator chose to leave out."""
+    had to be stopped. `left_out` is what the operator chose to leave out, `key` the caller's name
+    for the request."""
 
     at: float
     by: str
@@ -140,6 +141,7 @@ class Division(Struct, frozen=True, kw_only=True):
     left_out: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
+    key: str = ""
     error: str = ""
     """Why the last attempt ended, for the children to know."""
 

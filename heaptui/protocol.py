@@ -270,7 +270,8 @@ class Split(Struct, tag="split", frozen=True, kw_only=True):
     """Divide it so: what was planned, or what the operator made of it. What is left of the task
     must be in one of the shares or in `left_out`, once. With `attempt` the task must still be in
     it. `reduce` is a command that makes one result of the children's (empty: they are joined in
-    their order), `insist` divides a task that is itself a part of a part. Answer: `SplitReport`,
+    their order), `insist` divides a task that is itself a part of a part. `key` is the caller's
+    name for this request, so that one sent again is answered as the first. Answer: `SplitReport`,
     when the worker has ended and the children are queued."""
 
     task: str
@@ -281,6 +282,7 @@ class Split(Struct, tag="split", frozen=True, kw_only=True):
     left_out: list[str] = []
     reduce: tuple[str, ...] = ()
     insist: bool = False
+    key: str = ""
 
 
 class GetResult(Struct, tag="result", frozen=True):

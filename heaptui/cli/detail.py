@@ -40,7 +40,7 @@ def put_detail(detail: Detail, children: Sequence[Row] = ()) -> None:
         *([("heap", clean(row.heap_absent, 200))] if row.heap_absent else []),
         ("created", instant(row.created_at)),
         ("started", instant(row.started_at)),
-        ("ended", instant(row.ended_at)),
+        ("ended", instant(None if row.state is State.SPLIT else row.ended_at)),
         ("exit", _exit(row)),
         ("output", clean(detail.output_path or units.UNKNOWN, 400)),
     ]

@@ -135,10 +135,10 @@ def _why(row: Row, children: Sequence[Row]) -> str:
 
 
 def age(row: Row, now: float) -> float | None:
-    """Seconds it runs, ran, or waits."""
-    if row.started_at is None:
-        return (row.ended_at or now) - row.created_at
-    return (row.ended_at or now) - row.started_at
+    """Seconds it runs, ran, or waits; of one that was split with its children."""
+    ended_at = None if row.state is State.SPLIT else row.ended_at
+    began_at = row.created_at if row.started_at is None else row.started_at
+    return (ended_at or now) - began_at
 
 
 def put_history(records: Sequence[AttemptRecord]) -> None:

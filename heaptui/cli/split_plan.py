@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from heaptui.cli.listing import clean
 from heaptui.cli.tables import Column, put_table
 from heaptui.inputs import DEPTH_ASKED, Item, SplitPlan
-from heaptui.tui.splitting.words import amount, slice_words, strategy_words, tokens
+from heaptui.tui.splitting.words import amount, slices_words, strategy_words, tokens
 from heaptui.units import duration, short_size
 
 _NAMED = 20
@@ -28,18 +28,19 @@ _COLUMNS = (
 def put_plan(plan: SplitPlan, timeout_s: float) -> None:
     """Prints it on stdout; each child ends after `timeout_s`."""
     ordered = any(share.after for share in plan.shares)
+    slices = slices_words([share.items for share in plan.shares], plan.source)
     rows = [
         (
             str(place),
             clean(share.title, 60),
             f"{len(share.items):,}",
-            clean(slice_words(share.items, plan.source), 400),
+            clean(words, 400),
             tokens(share.tokens),
             short_size(share.memory_bytes),
             duration(timeout_s),
             *([", ".join(str(before + 1) for before in share.after)] if ordered else []),
         )
-        for place, share in enumerate(plan.shares, 1)
+        for place, (share, words) in enumerate(zip(plan.shares, slices, strict=True), 1)
     ]
     where = f"attempt {plan.attempt}" if plan.attempt else "not begun"
     print(
@@ -57,6 +58,9 @@ def _facts(plan: SplitPlan) -> Iterator[str]:
     yield f"tokens     {tokens(total)} in all; a child's slice takes at most " + (
         f"{tokens(plan.budget_tokens)}{fixed}"
     )
+    over = sum(share.tokens > plan.budget_tokens for share in plan.shares)
+    if over:
+        yield f"over       {over} of the children would take more than that"
     done = f"{len(plan.done):,} of {amount(plan.original, plan.source)}"
     yield f"done       {done}, left out; left over: {_left_over(plan)}"
     if len(plan.strategies) > 1:

@@ -12,7 +12,10 @@ from heaptui.cli.context import Context
 from heaptui.client import Client
 from heaptui.errors import Refused, UsageError
 from heaptui.inputs import CHILDREN_MAX, SplitPlan, SplitReport
-from heaptui.units import parse_duration, parse_tokens
+from heaptui.units import duration, parse_duration, parse_tokens
+
+_SAID_IN_TEXT = 5
+"""Of what may be done again so many stand in the report's own sentence."""
 
 
 @click.command()
@@ -78,8 +81,14 @@ def split(
             "Nothing was split: there is nobody to ask.",
             "--yes splits it so; --dry-run only shows it.",
         )
-    if asks:
-        click.confirm(_question(plan), abort=True, err=True)
+    if asks and not click.confirm(_question(plan), err=True):
+        click.echo("nothing was split", err=True)
+        raise click.Abort
+
+    if plan.drains is not None and not json_:
+        # silence for so long would look like a hang
+        within = duration(plan.drain_s)
+        click.echo(f"its worker has {within} to end; ctrl+c does not call that off", err=True)
 
     async def divided(client: Client) -> SplitReport:
         return await client.split(
@@ -135,7 +144,8 @@ def _question(plan: SplitPlan) -> str:
 
 def _tell(report: SplitReport) -> None:
     print(listing.clean(report.text, 400), file=sys.stderr)
-    for name in report.again:
-        print(f"  may be done again: {listing.clean(name, 400)}", file=sys.stderr)
+    if len(report.again) > _SAID_IN_TEXT:
+        for name in report.again:
+            print(f"  may be done again: {listing.clean(name, 400)}", file=sys.stderr)
     if report.children:
         print("`heaptui ps --tree` shows them", file=sys.stderr)

@@ -378,6 +378,7 @@ class Client:
             left_out=list(left_out),
             reduce=tuple(reduce),
             insist=insist,
+            key=protocol.new_ids(1)[0],
         )
         answer: SplitReport = await self._call(request)
         return answer

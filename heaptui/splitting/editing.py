@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from msgspec.structs import replace
 
 from heaptui.errors import Refused
-from heaptui.inputs import CHILDREN_MAX, Share, Source
+from heaptui.inputs import CHILDREN_MAX, Item, Share, Source
 from heaptui.splitting import titles
 from heaptui.splitting.packing import in_order
 
@@ -56,12 +56,18 @@ def items_moved(shares: Shares, place: int, names: Collection[str], to: int) -> 
     if len(going) == len(share.items):
         return joined(shares, to, place)
     rest = tuple(one for one in share.items if one.name not in names)
-    shares = _with(shares, place, replace(share, items=rest, memory_bytes=None))
-    return _with(shares, to, replace(taken, items=(*taken.items, *going), memory_bytes=None))
+    shares = _with(shares, place, holding(share, rest))
+    return _with(shares, to, holding(taken, (*taken.items, *going)))
+
+
+def holding(share: Share, items: Sequence[Item]) -> Share:
+    """The share with these items instead, under a title that is still true."""
+    title = titles.anew(share.title, share.items, items)
+    return replace(share, title=title, items=tuple(items), memory_bytes=None)
 
 
 def joined(shares: Shares, place: int, other: int) -> Shares:
-    """One of the two, at the first one's place and with its title: its items, then the other's. It
+    """One of the two, at the first one's place: its items, then the other's. It
     waits for what either waited for, and who waited for either waits for it.
 
     Raises:
@@ -79,12 +85,8 @@ def joined(shares: Shares, place: int, other: int) -> Shares:
                 f"{shares[at].title} waits for one of them, and the other for it.",
                 "Join it too, or leave them apart.",
             )
-    both = replace(
-        one,
-        items=(*one.items, *two.items),
-        after=tuple(sorted({*one.after, *two.after} - {place, other})),
-        memory_bytes=None,
-    )
+    after = tuple(sorted({*one.after, *two.after} - {place, other}))
+    both = replace(holding(one, (*one.items, *two.items)), after=after)
     kept = [at for at in range(len(shares)) if at != other]
     return _reordered(_with(shares, place, both), kept, {other: (place,)})
 

@@ -39,6 +39,18 @@ def title(items: Sequence[Item], source: Source) -> str:
     return titles([items], source)[0]
 
 
+def anew(text: str, before: Sequence[Item], after: Sequence[Item]) -> str:
+    """The title of a share whose items were `before` and are `after`: what was made of its items is
+    made again, what somebody wrote stays."""
+    if tuple(before) == tuple(after) or not before or not after:
+        return text
+    for source in Source:
+        for form in (_called, _first):
+            if form(before, source) == text:
+                return form(after, source) or text
+    return text
+
+
 def _called(items: Sequence[Item], source: Source) -> str:
     if len(items) > 1 and source is Source.FILES:
         files = {item.of or item.name for item in items}

@@ -319,6 +319,9 @@ class Ledger:
             self._retire(task)
         else:
             task.gauge = task.stop_why = None
+            if task.state is State.SPLIT:
+                # the attempt is over, the task is not
+                task.ended_at = None
         self._touch(task)
 
     def peaked(self, task: Task) -> None:

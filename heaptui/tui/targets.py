@@ -48,9 +48,9 @@ def called(row: Row) -> str:
 
 
 def identity_of(row: Row) -> str:
-    """Which task, which attempt, which process."""
+    """Which task, which attempt, which process where one runs."""
     identity = f"task {row.id}, attempt {row.attempts}" if row.attempts else f"task {row.id}"
-    if row.pid is not None:
+    if row.pid is not None and row.state.live:
         identity += f", pid {row.pid}"
     if row.started_at is not None:
         identity += f", started {time.strftime('%H:%M:%S', time.localtime(row.started_at))}"

@@ -478,7 +478,7 @@ async def test_many_items_make_lines_for_what_is_seen_only() -> None:
         await pilot.press("end")
         await until(pilot, lambda: "200 no. 199" in flat(app))
         await pilot.press("pageup", "home")
-        await until(pilot, lambda: "1 no. 0: src/*.py (50 files)" in flat(app))
+        await until(pilot, lambda: "1 no. 0: src/m00000.py, src/m00001.py" in flat(app))
         await pilot.press("e", "end")
         await until(pilot, lambda: "m00049" in text_on(app))
 

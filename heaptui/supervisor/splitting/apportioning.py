@@ -11,6 +11,7 @@ from heaptui.engine.base import Exited
 from heaptui.inputs import ChildShare, Division, Item
 from heaptui.model import Verdict, VerdictKind, Work
 from heaptui.output import printable
+from heaptui.splitting import titles
 from heaptui.splitting.left import within
 from heaptui.supervisor.splitting.standing import Standing
 
@@ -47,7 +48,7 @@ def given_out(division: Division, now: Standing) -> Division:
     """Only what is left, all of it: a child whose items are done is not needed."""
     kept = within(now.left)
     children = [
-        child if child.reduces else replace(child, items=tuple(filter(kept, child.items)))
+        child if child.reduces else _holding(child, tuple(filter(kept, child.items)))
         for child in division.children
     ]
     rest = _nobodys(children, division.left_out, now.left)
@@ -58,14 +59,22 @@ def given_out(division: Division, now: Standing) -> Division:
     if not any(child.items for child in wanted):
         wanted = []
     ids = {child.id for child in wanted}
+    done = tuple(item.name for item in now.done)
+    named = set(done)
     return replace(
         division,
         children=tuple(
             replace(child, after=tuple(one for one in child.after if one in ids))
             for child in wanted
         ),
-        done=tuple(item.name for item in now.done),
+        done=done,
+        # what was left out and done all the same
+        left_out=tuple(name for name in division.left_out if name not in named),
     )
+
+
+def _holding(child: ChildShare, items: tuple[Item, ...]) -> ChildShare:
+    return replace(child, title=titles.anew(child.title, child.items, items), items=items)
 
 
 def _nobodys(

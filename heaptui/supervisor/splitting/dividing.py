@@ -59,7 +59,7 @@ async def split(supervisor: Supervisor, request: protocol.Split, by: str = OPERA
     task = await resolve(supervisor, request.task)
     if request.attempt is not None:
         of_attempts([task], [request.attempt], "then split what you see")
-    if task.division is not None and task.state in (State.SPLITTING, State.SPLIT):
+    if _asked_for(task, request.key):
         # asked again, after another supervisor took over
         return await seen_through(_ended(supervisor, task))
     check_state(task)
@@ -76,6 +76,13 @@ async def split(supervisor: Supervisor, request: protocol.Split, by: str = OPERA
         done=now.done,
     )
     return await seen_through(_divide(supervisor, task, request, by))
+
+
+def _asked_for(task: Task, key: str) -> bool:
+    """Whether it is being split, or was, for this very request."""
+    division = task.division
+    splits = task.state in (State.SPLITTING, State.SPLIT)
+    return splits and division is not None and bool(key) and division.key == key
 
 
 async def conclude(
@@ -164,6 +171,7 @@ def _division(supervisor: Supervisor, task: Task, request: protocol.Split, by: s
         children=tuple(children),
         reduce=request.reduce,
         left_out=tuple(request.left_out),
+        key=request.key,
         error=printable(task.reason or "") if bad_end else "",
     )
 
@@ -327,7 +335,8 @@ def _words(division: Division) -> str:
     if not parts:
         return "split: nothing was left"
     by = f" by {division.strategy}" if division.strategy else ""
-    return f"split{by} into {parts} {'child' if parts == 1 else 'children'}"
+    joins = ", and one that joins their results" if parts < len(division.children) else ""
+    return f"split{by} into {parts} {'child' if parts == 1 else 'children'}{joins}"
 
 
 def _by(division: Division) -> str:

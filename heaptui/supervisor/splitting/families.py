@@ -51,7 +51,9 @@ async def gather(supervisor: Supervisor) -> None:
             children = await store.children(parent.id)
             parent.children = [ledger.held(revived(stored)) for stored in children]
     for task in tuple(ledger.tasks.values()):
-        if task.parent and task.items is not None:
+        # of one that has ended, or was split itself, the store knows better
+        counts = not (task.state.ended or task.kin.children)
+        if task.parent and task.items is not None and counts:
             reported = DoneFile(str(supervisor.state.done(task.id)))
             # one that cannot be read keeps nobody from taking over
             if await asyncio.to_thread(reported.look):

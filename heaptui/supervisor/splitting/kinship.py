@@ -143,5 +143,6 @@ def _unknown(parent: Task) -> int:
 def _because(task: Task) -> str:
     if not task.reason:
         return ""
-    text = task.reason
+    # of a family only how many: its own reason names the rest
+    text = task.reason.partition("; ")[0] if task.kin.children else task.reason
     return ": " + (text if len(text) <= _REASON_MAX else text[: _REASON_MAX - 1] + "…")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from heaptui.inputs import Item, Share, SplitPlan
 from heaptui.splitting import editing
+from heaptui.tui.splitting.words import slices_words
 
 _KEPT = 100
 """Changes that can be taken back."""
@@ -47,13 +46,17 @@ def kept(share: Share, out: Collection[str]) -> tuple[Item, ...]:
 def agreed(draft: Draft) -> Agreed:
     """Only children that have something to do; there may be none."""
     left_out = tuple(name for name in editing.names(draft.shares) if name in draft.out)
-    shares = tuple(replace(share, items=kept(share, draft.out)) for share in draft.shares)
+    shares = tuple(_without(share, kept(share, draft.out)) for share in draft.shares)
     if not any(share.items for share in shares):
         return Agreed((), left_out)
     for place in reversed(range(len(shares))):
         if not shares[place].items:
             shares = editing.leave_out(shares, place)
     return Agreed(shares, left_out)
+
+
+def _without(share: Share, items: tuple[Item, ...]) -> Share:
+    return share if len(items) == len(share.items) else editing.holding(share, items)
 
 
 class _Stand(NamedTuple):
@@ -68,6 +71,7 @@ class Drafting:
     def __init__(self, plan: SplitPlan) -> None:
         self._now = _Stand(plan, Draft(plan.shares), edited=False)
         self._before: list[_Stand] = []
+        self._told: tuple[tuple[Share, ...], list[str]] | None = None
 
     @property
     def plan(self) -> SplitPlan:
@@ -76,6 +80,15 @@ class Drafting:
     @property
     def draft(self) -> Draft:
         return self._now.draft
+
+    @property
+    def slices(self) -> list[str]:
+        """What each child works through, in words that tell it from the others."""
+        shares = self.draft.shares
+        if self._told is None or self._told[0] is not shares:
+            words = slices_words([share.items for share in shares], self.plan.source)
+            self._told = shares, words
+        return self._told[1]
 
     @property
     def edited(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -16,7 +15,6 @@ from heaptui.tui.splitting.words import (
     NOUNS,
     budget_words,
     item_words,
-    slice_words,
     strategy_words,
     tokens,
 )
@@ -86,14 +84,14 @@ def heading(plan: SplitPlan, width: int) -> Line:
 
 
 def share_line(
-    place: int, share: Share, draft: Draft, plan: SplitPlan, width: int, glyphs: Glyphs
+    place: int, words: str, draft: Draft, plan: SplitPlan, width: int, glyphs: Glyphs
 ) -> Line:
-    """One child: what it is to do, how much that is, what that may take."""
-    at = _widths(width)
+    """One child: what it is to do, how much that is, what that may take. `words` tell its slice
+    from the others'."""
+    at, share = _widths(width), draft.shares[place]
     items = kept(share, draft.out)
     number, title = f"{place + 1}", _title(share, plan, at.title, glyphs)
     if not items:
-        words = slice_words(share.items, plan.source)
         said = left(f"left out: {words}", at.slice + _TOKENS, glyphs)
         counted = right(f"{len(share.items):,}", _COUNT)
         text = f"{' ' * _SIGN}{number:<{_NUMBER}}{title}{counted}  {said}"
@@ -108,7 +106,7 @@ def share_line(
         (f"{number:<{_NUMBER}}", "dim"),
         (title, "plain"),
         (right(f"{len(items):,}{of}", _COUNT), "sky" if of else "plain"),
-        (f"  {_slice(share.items, plan, at.slice, glyphs)}", "dim"),
+        (f"  {_slice(words, plan, at.slice, glyphs)}", "dim"),
         (right(tokens(used), _TOKENS), figure),
     ]
     if at.bar:
@@ -135,9 +133,8 @@ def _title(share: Share, plan: SplitPlan, width: int, glyphs: Glyphs) -> str:
     return left(cut(title, head, glyphs) + _end_of(title, width - head), width, glyphs)
 
 
-def _slice(items: Sequence[Item], plan: SplitPlan, width: int, glyphs: Glyphs) -> str:
+def _slice(words: str, plan: SplitPlan, width: int, glyphs: Glyphs) -> str:
     """In exactly `width` cells; of paths the ends tell more than the beginnings."""
-    words = slice_words(items, plan.source)
     if plan.source is not Source.FILES or cell_len(words) <= width:
         return left(words, width, glyphs)
     return left(glyphs.cut + _end_of(words, width - 1), width, glyphs)

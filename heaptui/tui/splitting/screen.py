@@ -212,7 +212,7 @@ class SplitScreen(Screen[Wanted | None]):
         height = max(1, min(room, len(draft.shares)))
         self._top = min(scrolled(self._top, self._at, height), len(draft.shares) - height)
         lines = [
-            share_line(place, draft.shares[place], draft, plan, width, glyphs)
+            share_line(place, drafting.slices[place], draft, plan, width, glyphs)
             for place in range(self._top, self._top + height)
         ]
         self._table.styles.height = height

@@ -7,12 +7,14 @@ from heaptui.model import Row
 from heaptui.splitting import editing
 from heaptui.tui.lines import BLANK, Line, field, flow, indented, joined, one_line, sentence
 from heaptui.tui.splitting.drafting import Draft, kept
-from heaptui.tui.splitting.words import amount, budget_words, slice_words, some, tokens
+from heaptui.tui.splitting.words import amount, budget_words, item_words, some, tokens
 from heaptui.tui.targets import identity_of
 from heaptui.units import duration
 
 _NAMED = 5
 """Items that a line names; the rest is a count."""
+_IN_FULL, _LINES = 20, 2
+"""Of the child under the cursor: items named, and lines that they take, at most."""
 _MARGIN = 3
 _SAID_IN_AGAIN = 5
 """Of what is in hand so many stand in the plan's own sentence."""
@@ -67,10 +69,21 @@ def _child(plan: SplitPlan, draft: Draft, at: int, room: int) -> list[Line]:
     share = draft.shares[at]
     after = ", ".join(str(place + 1) for place in share.after)
     waits = f"; begins when {after} {'is' if len(share.after) == 1 else 'are'} done" * bool(after)
-    title, words = one_line(share.title), slice_words(share.items, plan.source)
-    text = f"{at + 1} {title}" if words in title else f"{at + 1} {title}: {words}"
-    text += f" ({amount(len(share.items), plan.source)})"
-    return sentence(text + waits, room)[:2]
+    head = f"{at + 1} {one_line(share.title)}"
+    names = [item_words(item) for item in share.items[:_IN_FULL]]
+    count = amount(len(share.items), plan.source)
+    tail = waits if count in head else f" ({count}){waits}"
+    if len(names) == 1 and names[0] in head:
+        return sentence(head + tail, room)[:_LINES]
+    lines: list[Line] = []
+    # as many of its items as there is room for
+    for named in range(len(names), 0, -1):
+        rest = len(share.items) - named
+        listed = ", ".join(names[:named]) + (f" and {rest:,} more" if rest else "")
+        lines = sentence(f"{head}: {listed}{tail}", room)
+        if len(lines) <= _LINES:
+            break
+    return lines[:_LINES]
 
 
 def _course(plan: SplitPlan, room: int) -> list[Line]:

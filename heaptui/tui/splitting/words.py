@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePath
@@ -68,6 +69,16 @@ def slice_words(items: Sequence[Item], source: Source) -> str:
     return f"{first} … {one_line(items[-1].name)}"
 
 
+def slices_words(slices: Sequence[Sequence[Item]], source: Source) -> list[str]:
+    """Each as `slice_words`; those that would read alike by their first and their last item."""
+    told = [slice_words(items, source) for items in slices]
+    often = Counter(told)
+    return [
+        _ends(items, source) if len(items) > 1 and often[words] > 1 else words
+        for items, words in zip(slices, told, strict=True)
+    ]
+
+
 def item_words(item: Item) -> str:
     """One item: a part of a file by its lines, a box with its heading before it."""
     if item.of:
@@ -95,6 +106,18 @@ def _files(items: Sequence[Item]) -> str:
         return f"{one_line(names[0])} … {one_line(names[-1])}"
     deeper = any("/" in name[len(directory) :] for name in names)
     return one_line(f"{directory}{'**/' if deeper else ''}*{suffix}")
+
+
+def _ends(items: Sequence[Item], source: Source) -> str:
+    """The first and the last; of files in one directory that is named once."""
+    first, last = items[0], items[-1]
+    if source is Source.FILES:
+        directory = (first.of or first.name).rpartition("/")[0]
+        end = item_words(last)
+        if directory and (last.of or last.name).rpartition("/")[0] == directory:
+            end = end.removeprefix(f"{one_line(directory)}/")
+        return f"{item_words(first)} … {end}"
+    return f"{one_line(first.name)} … {one_line(last.name)}"
 
 
 def _parts(items: Sequence[Item]) -> str:

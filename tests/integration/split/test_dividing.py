@@ -47,6 +47,24 @@ async def test_a_running_task_is_divided_and_every_file_is_done_once(stage: Stag
     assert stage.done() == once(*files)
 
 
+async def test_of_two_operators_who_split_it_at_once_one_is_refused(stage: Stage):
+    files = stage.files(4)
+    task = await stage.running(files)
+    plan = await stage.operator.plan_split(task, into=2)
+    other = await stage.operator.plan_split(task, into=4)
+    ends = await asyncio.gather(
+        stage.split(task, plan), stage.split(task, other), return_exceptions=True
+    )
+    (refused,) = (end for end in ends if isinstance(end, BaseException))
+    (report,) = (end for end in ends if not isinstance(end, BaseException))
+    assert isinstance(refused, Refused)
+    assert "already" in refused.what
+    assert len(await stage.children(task)) == len(report.children)
+    stage.let("all")
+    await stage.settled(task)
+    assert stage.done() == once(*files)
+
+
 async def test_a_task_that_finishes_while_it_is_asked_is_not_divided(stage: Stage):
     files = stage.files(3)
     lingers = f"{WORKS}\nsleep 0.3"

@@ -142,3 +142,12 @@ def test_the_details_say_what_the_policy_does_and_what_the_worker_tells(capsys):
     assert not {"\x1b", "\x07"} & set(out)
     put_detail(Detail(row=row()))
     assert "policy" not in capsys.readouterr().out
+
+
+def test_one_that_was_split_is_as_old_as_its_family(capsys):
+    ended = row(started_at=2000.0, ended_at=2010.0, state=State.DONE)
+    assert listing.age(ended, 2100.0) == 10
+    waits = row(started_at=2000.0, ended_at=2010.0, state=State.SPLIT, children=2)
+    assert listing.age(waits, 2100.0) == 100
+    put_detail(Detail(row=waits))
+    assert "ended      ·\n" in capsys.readouterr().out

@@ -6,7 +6,6 @@ import asyncio
 import json
 from types import SimpleNamespace
 
-import click
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
@@ -96,17 +95,17 @@ def test_on_a_terminal_it_asks_and_no_is_the_default(monkeypatch, answer, divide
     asked = Operator(plan(drains=True))
     told = []
 
-    def confirm(text: str, *, abort: bool, err: bool) -> None:
+    def confirm(text: str, *, err: bool) -> bool:
         told.append((text, err))
-        if answer != "y\n":
-            raise click.Abort
+        return answer == "y\n"
 
     monkeypatch.setattr("heaptui.cli.splitting.click.confirm", confirm)
     terminal = SimpleNamespace(isatty=lambda: True)
     monkeypatch.setattr(
         "heaptui.cli.splitting.sys", SimpleNamespace(stdin=terminal, stderr=terminal)
     )
-    asked.run("e2e")
+    done = asked.run("e2e")
+    assert ("nothing was split" in done.stderr) == (not divided)
     assert told == [("Split e2e into 2 children; its worker ends?", True)]
     assert len(asked.divided) == divided
 
@@ -122,6 +121,31 @@ def test_what_may_be_done_again_is_told_item_by_item():
     report = SplitReport(task_id="a", name="e2e", text="t", children=("b",), again=again)
     done = Operator(plan(), report).run("e2e", "--yes")
     assert all(f"may be done again: {name}\n" in done.stderr for name in again)
+
+
+def test_a_few_that_may_be_done_again_are_told_once():
+    text = "e2e: split into 2; may be done again: a.ts"
+    report = SplitReport(task_id="a", name="e2e", text=text, children=("b",), again=("a.ts",))
+    done = Operator(plan(), report).run("e2e", "--yes")
+    assert done.stderr.count("a.ts") == 1
+
+
+def test_while_its_worker_has_time_to_end_it_says_so():
+    said = "its worker has 30s to end"
+    assert said in Operator(plan(drains=False, drain_s=30)).run("e2e", "--yes").stderr
+    assert said not in Operator(plan(drains=False, drain_s=30)).run("e2e", "--dry-run").stderr
+    assert "its worker" not in Operator(plan()).run("e2e", "--yes").stderr
+
+
+def test_children_of_one_directory_are_told_apart_by_their_first_and_last_file(capsys):
+    names = ("src/a.py", "src/b.py", "src/c.py", "src/d.py")
+    items = [Item(name, 10) for name in names]
+    halves = (
+        Share(title="one", items=tuple(items[:2])),
+        Share(title="two", items=tuple(items[2:])),
+    )
+    text = page(capsys, plan(shares=halves, original=6))
+    assert "src/a.py … b.py" in text and "src/c.py … d.py" in text
 
 
 @pytest.mark.parametrize(
@@ -160,6 +184,13 @@ def test_the_page_says_who_does_what_with_how_much(capsys):
     assert "done       2 of 5 files, left out; left over: 0" in facts
     assert "tokens     55.1k in all; a child's slice takes at most 30.0k" in facts
     assert "otherwise  --strategy directories" in facts
+
+
+def test_children_beyond_the_budget_are_counted(capsys):
+    assert "over       1 of the children would take more" in page(
+        capsys, plan(budget_tokens=27_000)
+    )
+    assert "over  " not in page(capsys, plan())
 
 
 def test_what_is_unusual_stands_on_the_page(capsys):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from heaptui.inputs import Item, Source
 from heaptui.output import printable
-from heaptui.splitting.titles import TITLE_MAX, clean, title, titles
+from heaptui.splitting.titles import TITLE_MAX, anew, clean, title, titles
 
 
 def files(*names: str) -> list[Item]:
@@ -87,3 +87,22 @@ def test_titles_are_one_short_line_that_is_not_empty(
         assert printable(called) == called
         assert "\n" not in called
         assert len(called) <= TITLE_MAX + 10
+
+
+FILES = tuple(Item(f"src/{name}.py", 10) for name in "abcd")
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after", "now"),
+    [
+        ("src (4 files)", FILES, FILES[1:], "src (3 files)"),
+        ("src (3 files)", FILES[1:], FILES, "src (4 files)"),
+        ("src/a.py and 3 more", FILES, FILES[2:], "src/c.py and 1 more"),
+        ("src/a.py", FILES[:1], FILES, "src (4 files)"),
+        ("the parser", FILES, FILES[1:], "the parser"),
+        ("src (4 files)", FILES, FILES, "src (4 files)"),
+        ("src (4 files)", FILES, (), "src (4 files)"),
+    ],
+)
+def test_a_title_that_was_made_of_the_items_is_made_again_and_no_other(text, before, after, now):
+    assert anew(text, before, after) == now

@@ -13,7 +13,13 @@ from heaptui.tui.lines import Line, text_of, width_of
 from heaptui.tui.splitting.drafting import Draft, Drafting, agreed
 from heaptui.tui.splitting.lines import heading, item_line, share_line, title_line
 from heaptui.tui.splitting.told import told_lines
-from heaptui.tui.splitting.words import item_words, slice_words, strategy_words, tokens
+from heaptui.tui.splitting.words import (
+    item_words,
+    slice_words,
+    slices_words,
+    strategy_words,
+    tokens,
+)
 from tests.terminal.fake_operator import scene
 from tests.terminal.split_scene import AGAIN, a_plan, shares
 
@@ -61,6 +67,21 @@ def test_boxes_are_told_by_their_heading() -> None:
     assert item_words(replace(boxes[0], nth=2)) == "Login: form (no. 2)"
 
 
+def test_slices_that_read_alike_are_told_by_their_ends() -> None:
+    first, second = paths("s/a.ts", "s/b.ts"), paths("s/c.ts", "t/d.ts")
+    assert slices_words([first, paths("s/e.ts", "s/f.ts"), second], Source.FILES) == [
+        "s/a.ts … b.ts",
+        "s/e.ts … f.ts",
+        "**/*.ts",
+    ]
+    assert slices_words([first, second], Source.FILES) == ["s/*.ts", "**/*.ts"]
+    parted = [*paths("s/a.ts"), part("s/b.ts", 1, 9)]
+    assert slices_words([parted, first], Source.FILES)[0] == "s/a.ts … b.ts lines 1-9"
+    boxes = [Item(name, 1, under="Login") for name in ("form", "reset", "2fa", "logout")]
+    assert slices_words([boxes[:2], boxes[2:]], Source.BOXES) == ["form … reset", "2fa … logout"]
+    assert slices_words([], Source.FILES) == []
+
+
 def test_strategies_have_words_and_others_their_name() -> None:
     plan = a_plan(_ROW, origin="/srv/work/tasks.md", strategy="items")
     assert strategy_words(plan) == "open items of tasks.md"
@@ -106,7 +127,7 @@ def test_lines_have_the_width_they_are_given(width: int, glyphs: object) -> None
     draft = Draft(shares()).without([item.name for item in shares()[1].items])
     assert width_of(heading(plan, width)) == width
     for place, share in enumerate(draft.shares):
-        assert width_of(share_line(place, share, draft, plan, width, glyphs)) == width  # type: ignore[arg-type]
+        assert width_of(share_line(place, "a slice", draft, plan, width, glyphs)) == width  # type: ignore[arg-type]
         assert width_of(
             item_line(share.items[0], width, glyphs, out=True, marked=True)  # type: ignore[arg-type]
         ) == width  # fmt: skip
@@ -121,7 +142,7 @@ def roles(line: Line) -> set[str]:
 def test_more_than_the_budget_is_red_and_has_a_sign_of_its_own() -> None:
     plan = a_plan(_ROW, budget_tokens=28_000)
     draft = Draft(plan.shares)
-    fits, over = (share_line(at, draft.shares[at], draft, plan, 120, UNICODE) for at in (1, 2))
+    fits, over = (share_line(at, "a slice", draft, plan, 120, UNICODE) for at in (1, 2))
     assert "red" not in roles(fits) and "quantity" in roles(fits)
     assert "red" in roles(over) and text_of(over).startswith(" ▲")
     assert "OF 28k" in text_of(heading(plan, 120))
@@ -130,19 +151,19 @@ def test_more_than_the_budget_is_red_and_has_a_sign_of_its_own() -> None:
 def test_what_was_expected_to_need_memory_was_all_of_it() -> None:
     plan = a_plan(_ROW)
     draft = Draft(plan.shares)
-    assert "716M" in text_of(share_line(0, plan.shares[0], draft, plan, 120, UNICODE))
+    assert "716M" in text_of(share_line(0, "a slice", draft, plan, 120, UNICODE))
     less = draft.without(["tests/login/part00.spec.ts"])
-    line = text_of(share_line(0, plan.shares[0], less, plan, 120, UNICODE))
+    line = text_of(share_line(0, "a slice", less, plan, 120, UNICODE))
     assert "716M" not in line and "11/12" in line
 
 
 def test_long_titles_of_files_keep_both_ends_and_others_their_beginning() -> None:
     share = replace(shares()[0], title="tests/some/where/deep/big.spec.ts lines 1,968-3,934")
     plan = a_plan(_ROW, shares=(share,))
-    line = text_of(share_line(0, share, Draft((share,)), plan, 80, UNICODE))
+    line = text_of(share_line(0, "a slice", Draft((share,)), plan, 80, UNICODE))
     assert "tests/so…" in line and "968-3,934 " in line
     boxes = replace(plan, source=Source.BOXES)
-    line = text_of(share_line(0, share, Draft((share,)), boxes, 80, UNICODE))
+    line = text_of(share_line(0, "a slice", Draft((share,)), boxes, 80, UNICODE))
     assert "tests/some/where/" in line and "3,934" not in line
 
 
@@ -151,6 +172,26 @@ def test_what_the_title_says_already_is_not_said_again() -> None:
     plan = a_plan(_ROW, shares=(share,))
     lines = told_lines(_ROW, plan, Draft(plan.shares), 0, 120, 20, insist="X")
     assert text_of(lines[1]).strip() == "1 tests/2fa/a.spec.ts lines 1-1,900 (1 file)"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_cursors_child_names_as_many_items_as_there_is_room_for(width: int) -> None:
+    plan = a_plan(_ROW)
+    text = " ".join(
+        map(text_of, told_lines(_ROW, plan, Draft(plan.shares), 0, width, 20, insist="X"))
+    )
+    said = " ".join(text.split())
+    assert "1 login form: tests/login/part00.spec.ts" in said and "(12 files)" in said
+    named = said.count("tests/login/part")
+    assert (f"and {12 - named} more (12 files)" in said) == (named < 12)
+    assert named >= {60: 1, 80: 3, 120: 5, 200: 10}[width]
+
+
+def test_a_title_that_counts_the_items_is_not_followed_by_their_number() -> None:
+    share = replace(shares()[0], title="tests/login (12 files)")
+    plan = a_plan(_ROW, shares=(share,))
+    text = " ".join(map(text_of, told_lines(_ROW, plan, Draft((share,)), 0, 120, 20, insist="X")))
+    assert text.count("12 files") == 1
 
 
 def test_the_cursors_child_says_on_what_it_builds() -> None:
@@ -193,6 +234,16 @@ def test_what_is_left_out_stays_where_it_was_and_comes_back() -> None:
     assert agreed(less.with_again(left_out)) == (shares(), ())
     everything = [item.name for share in shares() for item in share.items]
     assert agreed(draft.without(everything)) == ((), tuple(everything))
+
+
+def test_slices_follow_what_was_edited() -> None:
+    plan = a_plan(_ROW)
+    drafting = Drafting(plan)
+    assert drafting.slices[0] == "tests/login/*.spec.ts" and len(drafting.slices) == 4
+    drafting.change(drafting.draft._replace(shares=drafting.draft.shares[1:]))
+    assert drafting.slices[0] == "tests/reset/*.spec.ts" and len(drafting.slices) == 3
+    drafting.undo()
+    assert len(drafting.slices) == 4
 
 
 def test_changes_are_taken_back_one_by_one() -> None:

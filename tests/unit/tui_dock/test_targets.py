@@ -53,6 +53,13 @@ def test_a_waiting_target_ends_no_process() -> None:
     assert "pid" not in text
 
 
+def test_one_that_waits_for_its_children_names_no_process_that_has_ended() -> None:
+    row = a_row(state=State.SPLIT, children=2)
+    text = shown(one_target(row, None, 66, NOW))
+    assert "task 7f3a2c, attempt 1, started" in text
+    assert "pid" not in text
+
+
 def test_many_targets_are_listed_with_sums() -> None:
     rows = [a_row(id=f"id{n}", name=f"n{n}", processes=n) for n in range(12)]
     text = shown(several_targets(rows, 66, NOW))
