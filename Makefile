@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: setup demo test lint unit bench bench-heap bench-policy bench-split soak screenshots clean
+.PHONY: setup demo test lint unit bench bench-files bench-heap bench-policy bench-split soak screenshots clean
 
 setup: $(STAMP)
 
@@ -12,7 +12,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "heaptui needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV) (once)" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[node,heap,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[node,heap,mcp,re2,dev]'
 	@$(BIN)/python -m heaptui.heap.analysis.warm
 	@touch $@
 
@@ -39,6 +39,9 @@ bench-policy: setup
 
 bench-split: setup
 	$(BIN)/python -m tests.bench --split
+
+bench-files: setup
+	$(BIN)/python -m tests.bench --files
 
 bench-heap: setup
 	$(BIN)/python -m tests.bench --heap

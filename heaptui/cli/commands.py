@@ -1,4 +1,4 @@
-"""Every command of the command line, thin: what to ask, and how to show the answer."""
+"""The commands about tasks and the queue, thin: what to ask, and how to show the answer."""
 
 from __future__ import annotations
 
@@ -12,42 +12,14 @@ from heaptui.cli import listing
 from heaptui.cli.context import Context
 from heaptui.cli.detail import put_detail
 from heaptui.cli.following import FOLLOWED_S
-from heaptui.cli.submitting import run
+from heaptui.cli.options import as_json
 from heaptui.cli.tree import as_tree, put_tree
 from heaptui.client import Client
 from heaptui.errors import NoSuchTask
 from heaptui.family import children_of
-from heaptui.model import Detail, Host, Row
+from heaptui.model import Detail, Host, Row, State
 
-as_json = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 tasks_argument = click.argument("tasks", nargs=-1, required=True, metavar="TASK...")
-
-
-def register(cli: click.Group) -> None:
-    """Puts every command into the group."""
-    from heaptui.cli.demo.command import demo
-    from heaptui.cli.doctor import doctor
-    from heaptui.cli.events import events
-    from heaptui.cli.heap import heap
-    from heaptui.cli.heaps import collect, snapshot, snapshots
-    from heaptui.cli.hunting import findings, hunt
-    from heaptui.cli.inspecting import inspect
-    from heaptui.cli.measures import measures, metrics
-    from heaptui.cli.presets import presets
-    from heaptui.cli.raising import raise_
-    from heaptui.cli.recycling import recycle
-    from heaptui.cli.results import result
-    from heaptui.cli.soak.command import soak
-    from heaptui.cli.splitting import split
-
-    commands = (
-        run, ps, show, logs, result, events, stop, kill, recycle, split, retry, forget, dispatch,
-        history, doctor, serve, demo, config, inspect, measures, metrics,
-        presets, raise_, hunt, findings, collect, snapshot, snapshots, heap,
-        soak,
-    )  # fmt: skip
-    for command in commands:
-        cli.add_command(command)
 
 
 @click.command()
@@ -206,7 +178,9 @@ def retry(context: Context, tasks: tuple[str, ...], json_: bool) -> None:
     if json_:
         listing.put_json(rows)
     for row in rows:
-        print(f"{listing.clean(row.name)} ({row.id}): {row.state}", file=sys.stderr)
+        # a part that is done stays so: nothing of a family is done twice
+        said = "done already, not tried again" if row.state is State.DONE else row.state
+        print(f"{listing.clean(row.name)} ({row.id}): {said}", file=sys.stderr)
 
 
 @click.command()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from heaptui.client import HAND_OVER_S, Client
-from heaptui.config import Config, load
 from heaptui.errors import NoSuchTask, UsageError
 from heaptui.paths import StateDir, config_file
+
+if TYPE_CHECKING:
+    from heaptui.client import Client
+    from heaptui.config import Config
+
+# every command imports this: what only some need is imported where it is needed
 
 T = TypeVar("T")
 
@@ -37,6 +40,8 @@ class Context:
         Raises:
             UsageError: the file cannot be understood, or was named and is not there.
         """
+        from heaptui.config import load
+
         if self.config_path is not None and not self.config_path.exists():
             raise UsageError(
                 f"The configuration {self.config_path} does not exist.",
@@ -44,18 +49,24 @@ class Context:
             )
         return load(self.config_path or config_file())
 
-    def client(self, name: str, patience_s: float = HAND_OVER_S) -> Client:
-        """A connection that brings up a supervisor where none serves."""
+    def client(self, name: str, patience_s: float | None = None) -> Client:
+        """A connection that brings up a supervisor where none serves; `patience_s`: by default as
+        long as one takes to hand over."""
         from heaptui.cli.starting import ensure_served
+        from heaptui.client import HAND_OVER_S, Client
 
         state = self.state()
         return Client(
-            state, name, patience_s, revive=lambda: ensure_served(state, self.config_path)
+            state,
+            name,
+            HAND_OVER_S if patience_s is None else patience_s,
+            revive=lambda: ensure_served(state, self.config_path),
         )
 
     def ask(self, question: Callable[[Client], Awaitable[T]], name: str) -> T:
         """Asks the supervisor of the state directory, starting one where none serves: what is
         known about ended tasks is in the store, which only a supervisor opens."""
+        import asyncio
 
         async def asked() -> T:
             async with self.client(name) as client:

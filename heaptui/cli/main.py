@@ -10,20 +10,24 @@ from pathlib import Path
 import click
 
 from heaptui import __version__
-from heaptui.cli import commands
 from heaptui.cli.context import Context
 from heaptui.cli.groups import first_error
+from heaptui.cli.register import Commands
 from heaptui.errors import HeaptuiError, UsageError
-from heaptui.output import printable
 from heaptui.paths import default_state
 
 _SIGINT, _SIGPIPE = 130, 141
 """128 + n, as a shell reports a command that signal n ended."""
 _UNWRITTEN = 1
+_STDERR = 2
 _OF_WRITING = frozenset((errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG))
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    commands=Commands(),
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="heaptui")
 @click.option("--state", type=click.Path(path_type=Path), help="State directory.")
 @click.option(
@@ -70,13 +74,10 @@ def cli(
         open_screen(ctx.obj)
 
 
-commands.register(cli)
-
-
 def main() -> None:
     """The entry point; exit codes as in heaptui/errors.py."""
+    _stand_in()
     if sys.stdout is None:
-        # the next file to be opened would take its number, and our output
         _complain("Standard output is closed.", "Send it to /dev/null where nobody wants it.")
         sys.exit(1)
     code = _run()
@@ -88,6 +89,16 @@ def main() -> None:
         # the interpreter's last flush must not fail once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _stand_in() -> None:
+    """For standard streams that are closed: the next file to be opened would take the number of
+    one, and what is meant for it; and what is told to nobody would be printed to stdout."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(fd)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(_STDERR, "w", closefd=False)
 
 
 def _run() -> int:
@@ -103,9 +114,13 @@ def _run() -> int:
         if (first := first_error(group)) is None:
             raise
         return _told(first)
+    except click.exceptions.NoArgsIsHelpError as unsaid:
+        print(unsaid.format_message(), file=sys.stderr)
+        return 2
     except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "heaptui"
-        _complain(error.format_message(), f"`{where} --help` shows what it takes.")
+        # the parser itself does not say which command it was
+        where = f"`{error.ctx.command_path} --help`" if error.ctx else "--help behind the command"
+        _complain(error.format_message(), f"{where} shows what it takes.")
         return 2
     except click.ClickException as error:
         _complain(error.format_message(), "")
@@ -136,6 +151,8 @@ def _not_written(error: OSError) -> int:
 
 
 def _complain(what: str, remedy: str) -> None:
+    from heaptui.output import printable
+
     print(f"heaptui: {printable(what)}", file=sys.stderr)
     for line in printable(remedy).splitlines():
         print(f"  {line}", file=sys.stderr)

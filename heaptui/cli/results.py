@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from heaptui.cli import listing
-from heaptui.cli.commands import as_json
 from heaptui.cli.context import Context
+from heaptui.cli.options import as_json
 from heaptui.client import Client
 from heaptui.errors import StorageTrouble
 from heaptui.model import ResultFile

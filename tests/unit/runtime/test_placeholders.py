@@ -14,7 +14,7 @@ from heaptui.runtime.placeholders import Filling, abridged, check_room, filled, 
 FILLING = Filling(
     items=("a b", "{slice}", "-c"),
     slice="/s/slice",
-    task_file="/work/{handover}/TASKS.md",
+    task_file="/srv/{handover}/TASKS.md",
     handover="/s/handover.json",
 )
 
@@ -42,7 +42,7 @@ def test_items_are_arguments_of_their_own_and_paths_parts_of_one() -> None:
         *("a b", "{slice}", "-c"),  # what was filled in is not looked at again
         "-",
         *("a b", "{slice}", "-c"),
-        "/work/{handover}/TASKS.md:/s/handover.json",
+        "/srv/{handover}/TASKS.md:/s/handover.json",
     )
 
 

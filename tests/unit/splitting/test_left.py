@@ -26,7 +26,7 @@ FILES = Inputs(
 )
 
 
-def done(reported: list[str], cwd: Path = Path("/work"), parts: Path = Path("/parts")) -> list[str]:
+def done(reported: list[str], cwd: Path = Path("/srv"), parts: Path = Path("/parts")) -> list[str]:
     left, is_done = remaining(FILES, reported, cwd=cwd, parts=parts)
     assert [one for one in FILES.items if one in left or one in is_done] == list(FILES.items)
     assert not set(left) & set(is_done)
@@ -38,13 +38,13 @@ def done(reported: list[str], cwd: Path = Path("/work"), parts: Path = Path("/pa
     [
         ("src/a.py", "src/a.py"),
         ("./src/a.py", "src/a.py"),
-        ("/work/src/a.py", "src/a.py"),
-        ("/work/src/../src//a.py", "src/a.py"),
+        ("/srv/src/a.py", "src/a.py"),
+        ("/srv/src/../src//a.py", "src/a.py"),
         (" src/a.py\t", "src/a.py"),
         ("b.py", "./b.py"),
         ("../srv/c.py", "/srv/c.py"),
         ("big:1-10", "big:1-10"),
-        ("/work/big:11-20", "big:11-20"),
+        ("/srv/big:11-20", "big:11-20"),
         (str(path_of(Path("/parts"), FILES.items[4])), "big:11-20"),
     ],
 )
@@ -74,7 +74,7 @@ def test_a_directory_may_be_reached_through_a_link(tmp_path: Path) -> None:
 
 def test_names_that_are_no_files_are_taken_as_they_are() -> None:
     inputs = Inputs(source=Source.LINES, items=(Item("a/../b", 1), Item("b", 1)), origin="")
-    left, _ = remaining(inputs, [" b\t", "./b"], cwd=Path("/work"), parts=Path("/parts"))
+    left, _ = remaining(inputs, [" b\t", "./b"], cwd=Path("/srv"), parts=Path("/parts"))
     assert left == (Item("a/../b", 1),)
 
 
@@ -137,7 +137,7 @@ def test_any_amount_of_reports_is_no_memory(tmp_path: Path) -> None:
         file.write("b.py\n")
     tracemalloc.start()
     try:
-        left, done = remaining(FILES, read_done(path), cwd=Path("/work"), parts=Path("/parts"))
+        left, done = remaining(FILES, read_done(path), cwd=Path("/srv"), parts=Path("/parts"))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -1,0 +1,1 @@
+"""The file tools for agents that speak the Model Context Protocol, over stdin and stdout."""

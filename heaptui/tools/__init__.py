@@ -1,0 +1,1 @@
+"""File tools whose memory does not depend on the file: Read, Grep, Write, Edit, List."""

@@ -1,0 +1,1 @@
+"""Results that are too large to be answered, and what is shown of them."""

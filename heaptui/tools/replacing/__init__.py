@@ -1,0 +1,1 @@
+"""Write and Edit: a file replaced by another, all at once and verified."""

@@ -1,0 +1,1 @@
+"""Grep: a program of its own that searches, kept in bounds."""

@@ -1,0 +1,1 @@
+"""The directory that the tools work in, and what may be opened in it."""
