@@ -12,4 +12,4 @@ async def test_one_glob_need_be_no_list(tmp_path) -> None:
     with Tools.open(tmp_path, writable=False) as tools:
         for globs in ("*.py", ["*.py"]):
             told = await calls.call(tools, "grep", {"pattern": "needle", "globs": globs})
-            assert (told.failed, told.text) == (False, "a.py:1:needle\n")
+            assert (told.failed, told.text) == (False, "a.py:1:needle")
