@@ -139,14 +139,14 @@ def _in_place_of(target: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         part.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
 
 
-def _sync(directory: Path) -> None:
-    """So that the new name outlives a loss of power."""
+def sync(directory: Path) -> None:
+    """So that a new name in it outlives a loss of power."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -94,7 +94,7 @@ def _set_own_aside(state: StateDir, task_id: str) -> None:
         state.result(task_id).rename(own)
     except FileNotFoundError:
         own.touch(mode=0o600)
-    _sync(own.parent)
+    keeping.sync(own.parent)
 
 
 def _check_room(directory: Path, paths: Iterable[Path]) -> None:
@@ -120,7 +120,7 @@ def _written(target: Path, paths: Iterable[Path], given_up: threading.Event) -> 
             os.fsync(file.fileno())
             written = file.tell()
         part.replace(target)
-        _sync(target.parent)
+        keeping.sync(target.parent)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -188,12 +188,3 @@ def _on_disk(path: Path) -> int:
         # without what was given back
         return min(status.st_size, status.st_blocks * 512)
     return 0
-
-
-def _sync(directory: Path) -> None:
-    """So that a new name outlives a loss of power."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
