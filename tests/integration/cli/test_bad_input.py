@@ -357,7 +357,7 @@ def test_a_file_in_its_place(heaptui):
 
 UNPRIVILEGED = """
 import os, sys
-from heaptui.cli import commands, following, main, starting
+from heaptui.cli import commands, following, main, starting, submitting
 # all of it first: the checkout may lie where nobody else can read
 import heaptui.client, heaptui.runtime.launch, heaptui.runtime.taskfile
 if os.geteuid() == 0:
