@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar, cast
 
 import anyio
@@ -32,6 +32,8 @@ _Request = ServerRequestContext[Any, Any]
 AT_ONCE = 4
 """Calls that work at the same time; what each holds is bounded. One that waits for its turn holds
 no more than its message."""
+SEARCHES_AT_ONCE = 2
+"""Of those: a search may take half a minute, and nobody who reads a line waits for it."""
 PROGRESS_S = 1.0
 _ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 INSTRUCTIONS = (
@@ -102,7 +104,7 @@ def _server(tools: Tools) -> Server[Any]:
         for definition in DEFINITIONS
         if tools.workspace.writable or not definition.writes
     }
-    places = asyncio.Semaphore(AT_ONCE)
+    places, searches = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(SEARCHES_AT_ONCE)
 
     async def list_tools(_: _Request, __: Any) -> types.ListToolsResult:
         return types.ListToolsResult(tools=[_tool(each) for each in offered.values()])
@@ -115,7 +117,7 @@ def _server(tools: Tools) -> Server[Any]:
                 code=types.INVALID_PARAMS,
                 message=f"There is no tool {params.name[:80]!r} here: {', '.join(offered)}.",
             )
-        async with places:
+        async with searches if params.name == "grep" else nullcontext(), places:
             working = call(tools, params.name, params.arguments or {})
             return _result(await _with_progress(request, _apart(working)))
 

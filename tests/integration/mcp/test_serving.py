@@ -186,6 +186,20 @@ async def test_a_cancelled_call_ends_its_search_and_the_next_is_answered(
         assert server.children() == []
 
 
+async def test_a_read_does_not_wait_for_many_searches(connect: Connect, root: Path) -> None:
+    long_to_search(root)
+    async with connect() as client:
+        (server,) = servers()
+        async with anyio.create_task_group() as asking:
+            for _ in range(6):
+                asking.start_soon(client.call_tool, "grep", {"pattern": "absent"})
+            search = await searching(server)
+            assert (await told(client, "read", path="a.txt", limit=1))[0] == "     1\tline 1\n"
+            assert search.is_running()
+            assert search.status() != psutil.STATUS_ZOMBIE
+            asking.cancel_scope.cancel()
+
+
 async def test_a_long_call_tells_that_it_works(connect: Connect, root: Path) -> None:
     long_to_search(root)
     heard = anyio.Event()
