@@ -8,6 +8,7 @@ is a dot, never a zero.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from heaptui.errors import UsageError
 
@@ -153,6 +154,12 @@ def duration(seconds: float | None) -> str:
         return f"{hours}h{minutes:02}"
     days, hours = divmod(hours, 24)
     return f"{days}d{hours:02}"
+
+
+def named(names: Sequence[str], most: int) -> str:
+    """The first `most` of them, and how many there are besides."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def count(value: float | None) -> str:

@@ -208,7 +208,7 @@ async def _take(studio: Studio, client: Client) -> None:
         await pilot.press("m")
         studio.keep("measures-120.svg", await _showing(pilot, SMALL, "duration"))
         await pilot.press("escape", "1", "question_mark")
-        studio.keep("help-120.svg", await _showing(pilot, "Finding and order"))
+        studio.keep("help-120.svg", await _showing(pilot, "The table", "Heaps", "Tasks"))
     async with _screen(client, NARROW, cwd="~/shop", cap="2G", timeout="20m") as pilot:
         await _showing(pilot, GROWING)
         await _to(pilot, GROWING)

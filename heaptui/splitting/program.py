@@ -8,19 +8,12 @@ import os
 import signal
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from heaptui.output import printable
+from heaptui import pipes
 from heaptui.units import duration
-
-_READ_BYTES = 1 << 16
-_LAST_READS = 17
-"""More than a pipe holds, of the largest size that anybody may give it."""
-
-_TAIL_BYTES = 4096
-_LINE_MOST = 200
 
 
 class Failed(Exception):
@@ -48,7 +41,7 @@ async def run(
     loop = asyncio.get_running_loop()
     flooded = asyncio.Event()
     words = await asyncio.to_thread(_as_file, text)
-    with _collected(loop, most, flooded) as (said, out), _last(loop) as (complained, err):
+    with _collected(loop, most, flooded) as (said, out), pipes.tail(loop) as (complained, err):
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
@@ -71,7 +64,7 @@ async def run(
         raise Failed(f"gives no answer within {duration(within_s)}")
     if code:
         how = f"ended by signal {-code}" if code < 0 else f"exit code {code}"
-        last = _last_line(complained)
+        last = pipes.last_line(complained)
         raise Failed(f"fails: {how}: {last}" if last else f"fails: {how}")
     return bytes(said)
 
@@ -103,8 +96,6 @@ def _as_file(text: bytes) -> int:
     return descriptor
 
 
-# Not by pipes of asyncio's: with those a process has not ended, in some versions of Python, before
-# everybody who inherited them has.
 @contextmanager
 def _collected(
     loop: asyncio.AbstractEventLoop, most: int, flooded: asyncio.Event
@@ -119,54 +110,5 @@ def _collected(
             flooded.set()
         return not flooded.is_set()
 
-    with _reading(loop, take) as descriptor:
+    with pipes.reading(loop, take) as descriptor:
         yield said, descriptor
-
-
-@contextmanager
-def _last(loop: asyncio.AbstractEventLoop) -> Iterator[tuple[bytearray, int]]:
-    """The last bytes that are written to a descriptor, which the caller closes."""
-    tail = bytearray()
-
-    def take(data: bytes) -> bool:
-        tail.extend(data)
-        del tail[:-_TAIL_BYTES]
-        return True
-
-    with _reading(loop, take) as descriptor:
-        yield tail, descriptor
-
-
-@contextmanager
-def _reading(loop: asyncio.AbstractEventLoop, take: Callable[[bytes], bool]) -> Iterator[int]:
-    """Gives `take` what is written to a descriptor until it has enough; to the last byte that was
-    written before the end of the block."""
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-
-    def read() -> bool:
-        """Whether there may be more."""
-        try:
-            data = os.read(reading, _READ_BYTES)
-        except BlockingIOError:
-            return False
-        more = bool(data) and take(data)
-        if not more:
-            loop.remove_reader(reading)
-        return more
-
-    loop.add_reader(reading, read)
-    try:
-        yield writing
-    finally:
-        # what goes on writing, in a session of its own, is not waited for
-        for _ in range(_LAST_READS):
-            if not read():
-                break
-        loop.remove_reader(reading)
-        os.close(reading)
-
-
-def _last_line(said: bytearray) -> str:
-    lines = printable(said.decode(errors="replace")).split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")[:_LINE_MOST]

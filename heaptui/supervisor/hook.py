@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from heaptui.output import printable
+from heaptui import pipes
 from heaptui.supervisor.verdicts import signal_name
 from heaptui.units import duration
 
@@ -29,11 +29,6 @@ WITHIN_S = 30.0
 _TERM_S = 2.0
 _LEAVING_S = 1.0
 """What runs when the supervisor leaves has so long to end by itself."""
-
-_READ_BYTES = 1 << 16
-_LAST_READS = 16
-_TAIL_BYTES = 4096
-_LINE_MOST = 200
 
 
 class Hook:
@@ -116,8 +111,7 @@ async def execute(argv: Sequence[str], text: bytes, within_s: float) -> str | No
     What it leaves behind in the background is none of ours: its end is its leader's.
     """
     loop = asyncio.get_running_loop()
-    tail = bytearray()
-    with _fed(loop, text) as words, _drained(loop, tail) as saying:
+    with _fed(loop, text) as words, pipes.tail(loop) as (said, saying):
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv, stdin=words, stdout=saying, stderr=saying, cwd="/", start_new_session=True
@@ -128,8 +122,7 @@ async def execute(argv: Sequence[str], text: bytes, within_s: float) -> str | No
             os.close(words)
             os.close(saying)
         failure = await _seen_through(process, within_s)
-    said = printable(tail.decode(errors="replace")).split("\n")
-    last = next((line.strip() for line in reversed(said) if line.strip()), "")[:_LINE_MOST]
+    last = pipes.last_line(said)
     return f"{failure}: {last}" if failure and last else failure
 
 
@@ -162,8 +155,7 @@ async def _end(process: Process) -> None:
                 await process.wait()
 
 
-# Not by pipes of asyncio's: with those a process has not ended, in some versions of Python, before
-# everybody who inherited them has.
+# as pipes.py reads: not by a pipe of asyncio's
 @contextmanager
 def _fed(loop: asyncio.AbstractEventLoop, text: bytes) -> Iterator[int]:
     """A descriptor to read `text` from, which the caller closes."""
@@ -195,32 +187,3 @@ def _fed(loop: asyncio.AbstractEventLoop, text: bytes) -> Iterator[int]:
         yield reading
     finally:
         done()
-
-
-@contextmanager
-def _drained(loop: asyncio.AbstractEventLoop, tail: bytearray) -> Iterator[int]:
-    """A descriptor to write to, which the caller closes; the last bytes are kept in `tail`."""
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-
-    def take() -> bool:
-        try:
-            data = os.read(reading, _READ_BYTES)
-        except BlockingIOError:
-            return False
-        tail.extend(data)
-        del tail[:-_TAIL_BYTES]
-        if not data:
-            loop.remove_reader(reading)
-        return bool(data)
-
-    loop.add_reader(reading, take)
-    try:
-        yield writing
-    finally:
-        # what it said last may not have been read yet; what goes on writing is not waited for
-        for _ in range(_LAST_READS):
-            if not take():
-                break
-        loop.remove_reader(reading)
-        os.close(reading)

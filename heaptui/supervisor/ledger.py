@@ -22,7 +22,7 @@ from heaptui.model import ENDED_BADLY, AttemptRecord, Event, Limits, State, Task
 from heaptui.store.records import Batch, Kin, Recovery, Rollup
 from heaptui.supervisor.machine import Trigger, step
 from heaptui.supervisor.metrics import Gauge
-from heaptui.supervisor.policy.ladder import Decision
+from heaptui.supervisor.policy.ladder import DIVIDED, Decision
 from heaptui.supervisor.policy.larger import raised
 from heaptui.supervisor.queue import Queue
 from heaptui.supervisor.task import Task
@@ -266,10 +266,11 @@ class Ledger:
         self.note(task, Trigger.SPLIT.value, text)
         self._touch(task)
 
-    def undivided(self, task: Task, reason: str, text: str) -> None:
-        """The policy was to split it, and cannot."""
+    def undivided(self, task: Task, text: str, because: str = "") -> None:
+        """The policy was to split it, and does not: its reason says so no more, but what is
+        `because` of that."""
         task.recovery = replace(task.recovery, split_due=False)
-        task.reason = reason
+        task.reason = (task.reason or "").replace(DIVIDED, "") + because
         self.note(task, Trigger.SPLIT.value, text)
         self._touch(task)
 

@@ -129,6 +129,20 @@ class Gallery:
     def leave(self, watcher: Watcher) -> None:
         self._watchers.discard(watcher)
 
+    async def until(self, holds: Callable[[], bool], within_s: float) -> None:
+        """Returns when `holds` does, which is asked after every change.
+
+        Raises:
+            TimeoutError: it did not within so many seconds.
+        """
+        watcher = self.enter()
+        try:
+            async with asyncio.timeout(within_s):
+                while not holds():
+                    await watcher.stirred()
+        finally:
+            self.leave(watcher)
+
     def changed(self, task_id: str) -> None:
         for watcher in self._watchers:
             watcher.changed(task_id)

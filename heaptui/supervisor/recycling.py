@@ -192,15 +192,13 @@ async def _recycle(supervisor: Supervisor, task: Task, *, anew: bool) -> Refused
     except Refused as why:
         return why
     policy = supervisor.config.policy.of(task.spec.kind)
-    watcher = supervisor.gallery.enter()
     try:
-        async with asyncio.timeout(policy.drain_s + task.spec.limits.grace_s + _SLACK_S):
-            while task.attempts == attempt and task.state is State.RECYCLING:
-                await watcher.stirred()
+        await supervisor.gallery.until(
+            lambda: task.attempts != attempt or task.state is not State.RECYCLING,
+            policy.drain_s + task.spec.limits.grace_s + _SLACK_S,
+        )
     except TimeoutError:
         return Refused(f"{task.name} has not ended yet.", "It is recycled as soon as it has.")
-    finally:
-        supervisor.gallery.leave(watcher)
     return None
 
 

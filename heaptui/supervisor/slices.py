@@ -33,7 +33,7 @@ from heaptui.splitting.parts import cut, path_of
 from heaptui.supervisor.known import Known
 from heaptui.supervisor.splitting.joining import result_paths
 from heaptui.supervisor.task import Task
-from heaptui.units import count, duration, size
+from heaptui.units import count, duration, named, size
 from heaptui.wire import DONE_VARIABLE, HANDOVER_VARIABLE, SLICE_VARIABLE, TASK_FILE_VARIABLE
 
 _MARKDOWN = (Source.BOXES, Source.SECTIONS)
@@ -139,7 +139,9 @@ def _lay_out(
             cut(parts, item, cwd)
     gone = measured([item for item in left if not item.of], inputs.source, cwd).gone
     if gone:
-        notes = (f"{len(gone)} of its {len(left)} files are not there any more: {_some(gone)}",)
+        notes = (
+            f"{len(gone)} of its {len(left)} files are not there any more: {named(gone, _NAMED)}",
+        )
     if task.parent and inputs.source in _MARKDOWN:
         _write_task_file(Path(inputs.origin), inputs, above)
     filling = _filling(state, task.id, inputs, left)
@@ -281,11 +283,6 @@ def _constraints(task: Task) -> tuple[str, ...]:
 def _measure(left: Sequence[Item]) -> str:
     tokens = count(sum(item.tokens for item in left))
     return f"input: {len(left)} items, about {tokens} tokens by a quarter of their bytes"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _write(path: Path, content: bytes) -> None:

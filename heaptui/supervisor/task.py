@@ -173,20 +173,38 @@ class Task:
         together = self._together() if self.state is State.SPLIT else {}
         return Row(**(self._under(_SHOWN) | measured | derived | together))
 
+    @property
+    def done_together(self) -> int:
+        """Of its items, those done before it was split and those that its children have done."""
+        early = len(self.division.done) if self.division is not None else 0
+        parts = (child for child in self.children if not child.kin.reduces)
+        return early + sum(
+            child.done_together if child.state is State.SPLIT else child.items_done or 0
+            for child in parts
+        )
+
+    def _held(self) -> dict[str, Any]:
+        """What its processes hold, or its children's together; None where that is not known."""
+        if self.state is State.SPLIT:
+            held = [child._held() for child in self.children]
+            return {name: _sum(one[name] for one in held) for name in _SUMMED}
+        sample = self.sample if self.state.live else None
+        growth = {"growth_bytes_per_min": self.growth if sample else None}
+        return {name: getattr(sample, name, None) for name in _OF_SAMPLE} | growth
+
     def _together(self) -> dict[str, Any]:
         """What its children hold and have done, as one."""
-        rows = [child.row() for child in self.children]
-        parts = [
-            row for row, child in zip(rows, self.children, strict=True) if not child.kin.reduces
-        ]
-        sums = {name: _sum(getattr(row, name) for row in rows) for name in _SUMMED}
         ended = sum(child.state.ended for child in self.children)
-        early = len(self.division.done) if self.division is not None else 0
-        done = early + sum(row.items_done or 0 for row in parts)
+        done = self.done_together
         left_out = len(self.division.left_out) if self.division is not None else 0
         total = None if self.items is None else self.items - left_out
         progress = f"{ended} of {len(self.children)} children ended"
-        return sums | {"items_done": done, "done": done, "total": total, "progress": progress}
+        return self._held() | {
+            "items_done": done,
+            "done": done,
+            "total": total,
+            "progress": progress,
+        }
 
     def _under(self, names: Iterable[str]) -> dict[str, Any]:
         return {name: getattr(self, name) for name in names}
@@ -277,5 +295,6 @@ _HELD = {"name", *(one.name for one in fields(Task))}
 # what a task and its outward forms call by one name is said once
 _SHOWN = tuple(_HELD & set(Row.__struct_fields__))
 _OF_ATTEMPT = tuple(_HELD & set(AttemptRecord.__struct_fields__))
-_SUMMED = ("memory_bytes", "rss_bytes", "cpu_percent", "processes", "growth_bytes_per_min")
+_OF_SAMPLE = ("memory_bytes", "rss_bytes", "cpu_percent", "processes")
+_SUMMED = (*_OF_SAMPLE, "growth_bytes_per_min")
 _MEASURED = tuple(set(TaskSample.__struct_fields__) & set(Row.__struct_fields__))

@@ -9,7 +9,6 @@ from heaptui.errors import HeaptuiError, NoSuchTask, Refused, StorageTrouble
 from heaptui.model import State
 from heaptui.supervisor.dispatching import AGAIN_S
 from heaptui.supervisor.loop import Supervisor
-from heaptui.supervisor.policy.ladder import DIVIDED
 from heaptui.supervisor.splitting import dividing, families, planning
 from heaptui.supervisor.task import Task
 
@@ -54,9 +53,7 @@ async def _split(supervisor: Supervisor, task: Task) -> None:
 
 
 def _not_split(supervisor: Supervisor, task: Task, why: str) -> None:
-    reason = (task.reason or "").replace(DIVIDED, "")
-    supervisor.ledger.undivided(
-        task, f"{reason} Not divided: {why}", f"the policy does not split it: {why}"
-    )
+    text = f"the policy does not split it: {why}"
+    supervisor.ledger.undivided(task, text, because=f" Not divided: {why}")
     families.changed(supervisor, task)
     supervisor.settle_soon()

@@ -9,7 +9,6 @@ that goes on from there, and nothing is divided twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,12 +35,13 @@ from heaptui.supervisor.splitting.apportioning import as_ended, given_out, with_
 from heaptui.supervisor.splitting.planning import check_depth, check_order, check_state
 from heaptui.supervisor.splitting.standing import Standing, in_hand, standing
 from heaptui.supervisor.task import Task
-from heaptui.units import duration
+from heaptui.units import duration, named
 
 OPERATOR, POLICY = "operator", "policy"
 """Who divides."""
 
 _BEGUN = (State.STARTING, State.RUNNING)
+_NAMED = 5
 _START_WITHIN_S = 10.0
 _SLACK_S = 15.0
 """Beyond both graces, for the end itself."""
@@ -57,13 +57,10 @@ async def split(supervisor: Supervisor, request: protocol.Split, by: str = OPERA
             one result of theirs, could never run.
     """
     task = await resolve(supervisor, request.task)
-    if request.attempt is not None:
-        of_attempts([task], [request.attempt], "then split what you see")
     if _asked_for(task, request.key):
         # asked again, after another supervisor took over
         return await seen_through(_ended(supervisor, task))
-    check_state(task)
-    check_order(supervisor, task)
+    _check(supervisor, task, request, by)
     check_depth(task, insist=request.insist)
     await _check_children(supervisor, task, request)
     now = await standing(supervisor, task)
@@ -178,41 +175,35 @@ def _division(supervisor: Supervisor, task: Task, request: protocol.Split, by: s
 
 async def _begun(supervisor: Supervisor, task: Task) -> None:
     """Waits while it starts: what has not begun cannot be asked for anything yet."""
-    watcher = supervisor.gallery.enter()
     try:
-        async with asyncio.timeout(_START_WITHIN_S):
-            while task.state is State.STARTING:
-                await watcher.stirred()
+        await supervisor.gallery.until(lambda: task.state is not State.STARTING, _START_WITHIN_S)
     except TimeoutError:
         raise Refused(f"{task.name} has not started yet.", "Try again when it runs.") from None
-    finally:
-        supervisor.gallery.leave(watcher)
 
 
 async def _divide(
     supervisor: Supervisor, task: Task, request: protocol.Split, by: str
 ) -> SplitReport:
-    await _begun(supervisor, task)
-    _check_again(supervisor, task, request, by)
-    while task.state is not State.RUNNING:
+    while True:
+        await _begun(supervisor, task)
+        _check(supervisor, task, request, by)
+        if task.state is State.RUNNING:
+            return await _drained(supervisor, task, _division(supervisor, task, request, by))
         now, family = await standing(supervisor, task), await retrying.look_up(supervisor, task)
         # while that was looked up it may have been dispatched, retried or stopped; what is known
         # of it from the store alone is held from now on
         task = retrying.take_in(supervisor.ledger, task, family)
-        _check_again(supervisor, task, request, by)
+        _check(supervisor, task, request, by)
         if task.state not in _BEGUN:
             division = given_out(_division(supervisor, task, request, by), now)
             supervisor.ledger.split(task, _words(division))
             retrying.reopen_above(supervisor, task)
             await _bear(supervisor, task, division, now.inputs)
             return await _ended(supervisor, task)
-        await _begun(supervisor, task)
-        _check_again(supervisor, task, request, by)
-    return await _drained(supervisor, task, _division(supervisor, task, request, by))
 
 
-def _check_again(supervisor: Supervisor, task: Task, request: protocol.Split, by: str) -> None:
-    """Raises Refused where it is not what was asked for any more."""
+def _check(supervisor: Supervisor, task: Task, request: protocol.Split, by: str) -> None:
+    """Raises Refused where it is not, or not any more, what was asked for."""
     if request.attempt is not None:
         of_attempts([task], [request.attempt], "then split what you see")
     check_state(task)
@@ -240,15 +231,13 @@ async def _drained(supervisor: Supervisor, task: Task, division: Division) -> Sp
 async def _ended(supervisor: Supervisor, task: Task) -> SplitReport:
     """How it went, as soon as it is divided."""
     policy, began = supervisor.config.policy.of(task.spec.kind), supervisor.clock()
-    watcher = supervisor.gallery.enter()
     try:
-        async with asyncio.timeout(policy.drain_s + task.spec.limits.grace_s + _SLACK_S):
-            while task.state is State.SPLITTING or task.id in supervisor.concluding:
-                await watcher.stirred()
+        await supervisor.gallery.until(
+            lambda: task.state is not State.SPLITTING and task.id not in supervisor.concluding,
+            policy.drain_s + task.spec.limits.grace_s + _SLACK_S,
+        )
     except TimeoutError:
         raise Refused(f"{task.name} has not ended yet.", "It is split as soon as it has.") from None
-    finally:
-        supervisor.gallery.leave(watcher)
     return _report(task, supervisor.clock() - began)
 
 
@@ -257,7 +246,7 @@ def _report(task: Task, took_s: float) -> SplitReport:
     if division is None or not (task.children or task.state is State.SPLIT):
         how = "finished before it could be divided" if task.state is State.DONE else task.state
         return SplitReport(task_id=task.id, name=task.name, text=f"{task.name}: {how}")
-    again = f"; may be done again: {_some(division.again)}" if division.again else ""
+    again = f"; may be done again: {named(division.again, _NAMED)}" if division.again else ""
     left_out = f"; left out: {len(division.left_out)}" if division.left_out else ""
     before = f", {len(division.done)} of {task.items} done before" if task.items else ""
     return SplitReport(
@@ -341,8 +330,3 @@ def _words(division: Division) -> str:
 
 def _by(division: Division) -> str:
     return f"split by the {division.by}"
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

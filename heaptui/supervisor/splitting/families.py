@@ -15,13 +15,11 @@ from heaptui.errors import StorageTrouble
 from heaptui.model import State
 from heaptui.supervisor.dispatching import AGAIN_S
 from heaptui.supervisor.loop import Supervisor
-from heaptui.supervisor.policy.ladder import DIVIDED
 from heaptui.supervisor.splitting import joining
 from heaptui.supervisor.splitting.kinship import (
     all_over,
     blocked,
     descendants,
-    freed,
     outcome,
     over,
     reason,
@@ -81,9 +79,11 @@ def changed(supervisor: Supervisor, task: Task) -> None:
     if parent is None or parent.state is not State.SPLIT:
         return
     if task.state is State.DONE:
-        for child in freed(parent, task):
-            supervisor.ledger.enqueue(child)
-            supervisor.dispatch.wake.set()
+        for child in parent.children:
+            if child.state is State.QUEUED and task.id in child.kin.after:
+                # one that waits for others as well goes on waiting, for the next of them
+                supervisor.ledger.enqueue(child)
+                supervisor.dispatch.wake.set()
     elif over(task):
         _call_off(supervisor, parent)
     settle_soon(supervisor, parent)
@@ -98,9 +98,7 @@ def settle_soon(supervisor: Supervisor, parent: Task) -> None:
 def spare(supervisor: Supervisor, task: Task, why: str) -> None:
     """One that the policy was about to split is left as it is."""
     if task.recovery.split_due:
-        supervisor.ledger.undivided(
-            task, (task.reason or "").replace(DIVIDED, ""), f"not split: {why}"
-        )
+        supervisor.ledger.undivided(task, f"not split: {why}")
         changed(supervisor, task)
 
 
@@ -130,7 +128,7 @@ async def _settle(supervisor: Supervisor, parent: Task) -> None:
                 continue
             if ends == _ends(parent):
                 parent.result_bytes = joined
-                parent.items_done = parent.row().items_done
+                parent.items_done = parent.done_together
                 supervisor.ledger.settle(parent, outcome(parent), reason(parent))
     finally:
         parent.doing = None

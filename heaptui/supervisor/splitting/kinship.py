@@ -71,20 +71,6 @@ def why_blocked(cause: Task) -> str:
     return f"not started: it builds on {cause.name}, which {_WORDS[cause.state]}"
 
 
-def freed(parent: Task, done: Task) -> list[Task]:
-    """Those of its children that wait for `done` and for nobody else."""
-    by_id = {child.id: child for child in parent.children}
-    return [
-        child
-        for child in parent.children
-        if child.state is State.QUEUED
-        and done.id in child.kin.after
-        and all(
-            by_id[task_id].state is State.DONE for task_id in child.kin.after if task_id in by_id
-        )
-    ]
-
-
 def builders_first(tasks: Iterable[Task]) -> list[Task]:
     """Each before those that it builds on: stopped in this order, none is stopped for another."""
     by_id = {task.id: task for task in tasks}

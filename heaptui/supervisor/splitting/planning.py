@@ -21,10 +21,12 @@ from heaptui.supervisor.operations import resolve
 from heaptui.supervisor.splitting import expecting
 from heaptui.supervisor.splitting.standing import Standing, in_hand, standing
 from heaptui.supervisor.task import Task
-from heaptui.units import duration
+from heaptui.units import duration, named
 
 PLANNER = "planner"
 """The strategy's name, where an operator's own program proposed the shares."""
+
+_NAMED = 5
 
 
 class _Room(Struct, frozen=True):
@@ -156,18 +158,12 @@ def _notes(task: Task, now: Standing) -> Sequence[str]:
 
 
 def _again(items: Sequence[Item], hand: Sequence[str], drain_s: float) -> str:
-    told = "Its worker does not say that it drains: it is sent TERM"
-    more = f" and {len(hand) - 5} more" if len(hand) > 5 else ""
-    held = (
-        ", ".join(hand[:5]) + more
-        if hand
-        else f"most likely {items[0].name}"
-        if items
-        else "nothing"
-    )
+    held = named(hand, _NAMED)
+    if not held:
+        held = f"most likely {items[0].name}" if items else "nothing"
     return (
-        f"{told}, and stopped after {duration(drain_s)}; what it has in hand then ({held}) may be "
-        "done again."
+        "Its worker does not say that it drains: it is sent TERM, and stopped after "
+        f"{duration(drain_s)}; what it has in hand then ({held}) may be done again."
     )
 
 
